@@ -1,0 +1,51 @@
+# The two commands: `make demo` runs the whole loop on this machine, `make test` passes all tests.
+PYTHON ?= python3.11
+VENV := .venv
+PY := $(VENV)/bin/python
+SERVE ?= 1
+SEED ?= 0
+PORT ?= 8000
+
+.PHONY: demo test test-fast lint run worker docs install install-dev clean-data
+
+demo: install
+	$(PY) manage.py demo --seed $(SEED) --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve,)
+
+test: install-dev
+	$(PY) -m pytest -n 2 --dist loadgroup
+
+test-fast: install-dev
+	$(PY) -m pytest -n 2 --dist loadgroup -m "not slow and not train and not browser"
+
+lint: install-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy .
+	$(PY) manage.py makemigrations --check --dry-run
+
+run: install
+	$(PY) manage.py migrate
+	$(PY) manage.py runserver $(PORT)
+
+worker: install
+	$(PY) manage.py worker
+
+docs: install
+	$(PY) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
+install: $(VENV)/installed
+install-dev: $(VENV)/installed-dev
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: requirements.txt requirements-web.txt constraints.txt | $(VENV)/bin/python
+	$(PY) -m pip install --disable-pip-version-check -q -r requirements.txt -c constraints.txt
+	touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
+	$(PY) -m pip install --disable-pip-version-check -q -r requirements-dev.txt -c constraints.txt
+	touch $@
+
+clean-data:
+	rm -rf data

@@ -1,0 +1,142 @@
+"""Long jobs whose row is the truth: claimed by a counted update, beaten, fenced by an attempt number.
+
+A job is any model that inherits `Job`. Whoever runs it (a worker, or a command in the foreground) calls `claim()`, gets a `Lease`, and makes
+every write through that lease. A lease that has been taken over raises `LeaseLost` on the next write, so a stalled process that wakes up can
+change nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+
+class LeaseLost(Exception):
+    """Another process has taken this job over: stop, and write nothing more."""
+
+
+class Cancelled(Exception):
+    """Somebody asked for this job to stop."""
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def stale(self) -> Self:
+        """Jobs that say they run but have not been beaten for `JOB_STALE_SECONDS`: their process is dead or stalled."""
+        limit = timezone.now() - dt.timedelta(seconds=settings.JOB_STALE_SECONDS)
+        return self.filter(state=Job.State.RUNNING, heartbeat_at__lt=limit)
+
+    def unfinished(self) -> Self:
+        return self.filter(state__in=[Job.State.QUEUED, Job.State.RUNNING])
+
+
+class Job(models.Model):
+    """The columns that every long job has. `done` of `total` are in the job's own unit (questions, steps)."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft"
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    state = models.CharField(max_length=10, choices=State, default=State.DRAFT, db_index=True)
+    attempt = models.PositiveIntegerField(default=0)
+    worker = models.CharField(max_length=80, blank=True)
+    task_id = models.CharField(max_length=40, blank=True)
+    "The queue's id of the task that runs this job; empty for a job run in the foreground, which no worker takes over."
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested = models.BooleanField(default=False)
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    message = models.CharField(max_length=300, blank=True)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    def claim(self, *, worker: str) -> Lease | None:
+        """Take this job if it is free (or its last holder has gone silent); None if somebody else holds it or it is over.
+
+        Cancelled, failed and done jobs are not claimed: `requeue()` them first.
+        """
+        manager = type(self)._default_manager
+        limit = timezone.now() - dt.timedelta(seconds=settings.JOB_STALE_SECONDS)
+        free = models.Q(state__in=[Job.State.DRAFT, Job.State.QUEUED]) | models.Q(state=Job.State.RUNNING, heartbeat_at__lt=limit)
+        now = timezone.now()
+        taken = manager.filter(free, pk=self.pk, attempt=self.attempt).update(
+            state=Job.State.RUNNING, attempt=self.attempt + 1, worker=worker, heartbeat_at=now, started_at=now, error=""
+        )
+        if not taken:
+            return None
+        self.refresh_from_db()
+        return Lease(job=self, attempt=self.attempt)
+
+    def requeue(self) -> bool:
+        """Make a failed, cancelled or silent job ready to be claimed again; False if it is running or done."""
+        manager = type(self)._default_manager
+        limit = timezone.now() - dt.timedelta(seconds=settings.JOB_STALE_SECONDS)
+        over = models.Q(state__in=[Job.State.FAILED, Job.State.CANCELLED, Job.State.DRAFT])
+        silent = models.Q(state=Job.State.RUNNING, heartbeat_at__lt=limit)
+        changed = manager.filter(over | silent, pk=self.pk).update(state=Job.State.QUEUED, cancel_requested=False, error="", finished_at=None)
+        self.refresh_from_db()
+        return bool(changed)
+
+    def request_cancel(self) -> None:
+        """Ask the job to stop; one that nobody runs yet is cancelled at once."""
+        manager = type(self)._default_manager
+        manager.filter(pk=self.pk).update(cancel_requested=True)
+        manager.filter(pk=self.pk, state__in=[Job.State.DRAFT, Job.State.QUEUED]).update(state=Job.State.CANCELLED, finished_at=timezone.now())
+        self.refresh_from_db()
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in (Job.State.DONE, Job.State.FAILED, Job.State.CANCELLED)
+
+    @property
+    def percent(self) -> int:
+        return min(100, round(100 * self.done / self.total)) if self.total else 0
+
+
+@dataclass
+class Lease:
+    """The right to write to one job, for one attempt."""
+
+    job: Job
+    attempt: int
+
+    def write(self, **values: Any) -> None:
+        """Write these columns and beat.
+
+        Raises:
+            LeaseLost: the job has been handed on to a later attempt.
+            Cancelled: somebody asked it to stop (the values are written all the same).
+        """
+        manager = type(self.job)._default_manager
+        mine = manager.filter(pk=self.job.pk, attempt=self.attempt, state=Job.State.RUNNING)
+        if not mine.update(heartbeat_at=timezone.now(), **values):
+            raise LeaseLost(f"{self.job} has been taken over; attempt {self.attempt} stops.")
+        for name, value in values.items():
+            setattr(self.job, name, value)
+        if manager.filter(pk=self.job.pk, cancel_requested=True).exists():
+            raise Cancelled(f"{self.job} was asked to stop.")
+
+    def holds(self) -> bool:
+        """Whether this attempt may still write. Call inside the transaction that saves results, so that both stand or fall together."""
+        rows = type(self.job)._default_manager.select_for_update().filter(pk=self.job.pk, attempt=self.attempt, state=Job.State.RUNNING)
+        return bool(rows.values_list("pk", flat=True))
+
+    def finish(self, state: str = Job.State.DONE, **values: Any) -> None:
+        """End the job in this state; a lost lease raises `LeaseLost`."""
+        mine = type(self.job)._default_manager.filter(pk=self.job.pk, attempt=self.attempt, state=Job.State.RUNNING)
+        if not mine.update(state=state, heartbeat_at=timezone.now(), finished_at=timezone.now(), **values):
+            raise LeaseLost(f"{self.job} has been taken over; attempt {self.attempt} stops.")
+        self.job.refresh_from_db()

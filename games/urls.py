@@ -1,0 +1,5 @@
+from typing import Any
+
+app_name = "games"
+urlpatterns: list[Any] = []
+websocket_urlpatterns: list[Any] = []

@@ -1,0 +1,5 @@
+"""The API root."""
+
+from typing import Any
+
+urlpatterns: list[Any] = []

@@ -1,0 +1,7 @@
+"""Websocket routes of all apps, in one list."""
+
+from typing import Any
+
+from games.urls import websocket_urlpatterns as games_websockets
+
+websocket_urlpatterns: list[Any] = [*games_websockets]

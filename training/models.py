@@ -1,0 +1,136 @@
+"""Preference pairs, the runs that train on them, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+
+from games.jobs import Job, JobQuerySet
+from games.models import Dataset, Game, Judgment, Listener, Question, Speaker, Split, Utterance
+
+
+class PairSet(models.Model):
+    """Preference pairs built by one rule from the judgments of one listener on games of one speaker."""
+
+    class Rule(models.TextChoices):
+        LACIE = "lacie"
+        TRUTHFUL = "truthful"
+
+    name = models.SlugField(unique=True, max_length=100)
+    rule = models.CharField(max_length=10, choices=Rule)
+    speaker = models.ForeignKey(Speaker, models.PROTECT, related_name="pair_sets")
+    listener = models.ForeignKey(Listener, models.PROTECT, related_name="pair_sets")
+    games = models.ManyToManyField(Game, related_name="pair_sets", blank=True)
+    options = models.JSONField(default=dict)
+    "Every number of the rule, as `training.preferences.Options` has it."
+    counts = models.JSONField(default=dict)
+    "Pairs of each type, before and after balancing."
+    digest = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PreferencePair(models.Model):
+    pair_set = models.ForeignKey(PairSet, models.CASCADE, related_name="pairs")
+    question = models.ForeignKey(Question, models.PROTECT, related_name="+")
+    chosen = models.ForeignKey(Utterance, models.PROTECT, related_name="+")
+    rejected = models.ForeignKey(Utterance, models.PROTECT, related_name="+")
+    chosen_judgment = models.ForeignKey(Judgment, models.PROTECT, related_name="+")
+    rejected_judgment = models.ForeignKey(Judgment, models.PROTECT, related_name="+")
+    pair_type = models.CharField(max_length=20)
+    "For example `CA>C~A`: C correct, A accepted, ~ not; chosen first."
+
+    class Meta:
+        ordering = ("id",)
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["pair_set", "chosen", "rejected"], name="pair_once_per_set"),
+            models.CheckConstraint(condition=~Q(chosen=F("rejected")), name="pair_of_two"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pair_type}: {self.chosen_id} > {self.rejected_id}"
+
+
+class TrainingRun(Job):
+    """One training of one method: a subprocess with a folder (see `training.runner`)."""
+
+    name = models.SlugField(unique=True, max_length=100)
+    method = models.CharField(max_length=40)
+    "A key of `training.trainers.METHODS`."
+    base = models.ForeignKey(Speaker, models.PROTECT, related_name="runs")
+    pair_set = models.ForeignKey(PairSet, models.PROTECT, null=True, blank=True, related_name="runs")
+    config = models.JSONField(default=dict)
+    "The method's configuration dataclass, whole."
+    seed = models.PositiveIntegerField(default=0)
+    folder = models.CharField(max_length=300, blank=True)
+    "Relative to DATA_DIR."
+    metrics = models.JSONField(default=dict, blank=True)
+    speaker = models.OneToOneField(Speaker, models.SET_NULL, null=True, blank=True, related_name="run")
+    "What it was published as."
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("training:run", args=[self.pk])
+
+
+class Evaluation(models.Model):
+    """A speaker × a listener × a split → metrics with intervals. The rows behind it are those of its game."""
+
+    game = models.ForeignKey(Game, models.PROTECT, related_name="evaluations")
+    listener = models.ForeignKey(Listener, models.PROTECT, related_name="evaluations")
+    n = models.PositiveIntegerField()
+    "Utterances that the metrics rest on."
+    metrics = models.JSONField(default=dict)
+    "name → {value, low, high}, 95 % bootstrap intervals by question."
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        constraints: ClassVar[list[Any]] = [models.UniqueConstraint(fields=["game", "listener"], name="one_evaluation_per_game_and_listener")]
+
+    def __str__(self) -> str:
+        return f"{self.game.speaker} by {self.listener} on {self.game.split}"
+
+
+class Comparison(Job):
+    """Several speakers on the same questions, before the same listener. The first is the base that others are held against."""
+
+    name = models.SlugField(unique=True, max_length=100)
+    dataset = models.ForeignKey(Dataset, models.PROTECT, related_name="comparisons")
+    split = models.CharField(max_length=10, choices=Split, default=Split.TEST)
+    listener = models.ForeignKey(Listener, models.PROTECT, related_name="comparisons")
+    speakers = models.JSONField(default=list)
+    "Names, the base first."
+    samples = models.PositiveIntegerField(default=1)
+    "A question; the paper evaluates one sample."
+    seed = models.PositiveIntegerField(default=0)
+    evaluations = models.ManyToManyField(Evaluation, related_name="comparisons", blank=True)
+    result = models.JSONField(default=dict, blank=True)
+    "What `compare_speakers --json` writes: `rows` and `paired`."
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("training:comparison", args=[self.pk])
