@@ -63,6 +63,10 @@ class Job(models.Model):
     class Meta:
         abstract = True
 
+    def get_absolute_url(self) -> str:
+        """The page on which its progress is watched."""
+        raise NotImplementedError
+
     def claim(self, *, worker: str) -> Lease | None:
         """Take this job if it is free (or its last holder has gone silent); None if somebody else holds it or it is over.
 

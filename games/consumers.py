@@ -1,0 +1,59 @@
+"""The live channel of any long job.
+
+The worker that writes the row lives in another process and cannot push through the in-process channel layer, so the consumer reads the row
+itself and sends what changed. The row is the truth: a page that joins late or reconnects sees the same as one that watched all along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+
+from games import live
+
+SECONDS_BETWEEN_READS = 1.0
+FORBIDDEN, NOT_FOUND, OVER = 4403, 4404, 1000
+
+
+class JobConsumer(AsyncJsonWebsocketConsumer):
+    """`/ws/jobs/<model label>/<pk>/`: staff get `live.snapshot()` on joining and whenever it changes, until the job is over."""
+
+    watching: asyncio.Task[None] | None = None
+
+    async def connect(self) -> None:
+        user = self.scope.get("user")
+        if user is None or not (user.is_active and user.is_staff):
+            await self.close(code=FORBIDDEN)
+            return
+        await self.accept()
+        self.watching = asyncio.create_task(self.watch())
+
+    async def disconnect(self, code: int) -> None:
+        if self.watching:
+            self.watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await self.watching
+
+    async def receive(self, **kwargs: Any) -> None:
+        """Nothing that a browser sends is acted on: stopping and resuming are POSTs, with CSRF."""
+
+    async def watch(self) -> None:
+        sent: dict[str, Any] = {}
+        while (state := await self.read()) is not None:
+            if state != sent:
+                await self.send_json(state)
+                sent = state
+            if state["is_over"]:
+                return await self.close(code=OVER)
+            await asyncio.sleep(SECONDS_BETWEEN_READS)
+        return await self.close(code=NOT_FOUND)
+
+    @database_sync_to_async
+    def read(self) -> dict[str, Any] | None:
+        route = self.scope["url_route"]["kwargs"]
+        job = live.find(route["label"], route["pk"])
+        return None if job is None else live.snapshot(job)
