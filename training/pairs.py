@@ -1,0 +1,219 @@
+"""From a listener's usable judgments to a stored set of preference pairs, and out again as training data.
+
+The rule itself is in `training.preferences`; here the rows are read, the pairs made in one self-merge and stored in bulk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from django.db import transaction
+from django.db.models import QuerySet
+
+from games.grading import normalise
+from games.models import Game, Judgment, Listener, Speaker
+from games.prompts import STYLES
+from training.models import PairSet, PreferencePair
+from training.preferences import ROUNDING, Options, PairError, acceptance_threshold, candidates, check_types, select, type_counts
+
+BATCH = 2000
+COLUMNS = {
+    "id": "judgment",
+    "accepted": "accepted",
+    "probability": "probability",
+    "utterance_id": "id",
+    "utterance__question_id": "question",
+    "utterance__is_correct": "correct",
+    "utterance__answer": "answer",
+    "utterance__text": "text",
+}
+
+
+def default_options(listener: Listener) -> Options:
+    """The paper's options; people's own decisions are taken as they are, not re-cut at a median."""
+    return Options(threshold="verdict") if listener.kind == Listener.Kind.HUMAN else Options()
+
+
+def build(*, name: str, rule: str, speaker: Speaker, listener: Listener, games: Sequence[Game], options: Options) -> PairSet:
+    """Make and store the pairs of these games (without games: of everything the speaker said that the listener judged).
+
+    Asking again with the same name and settings gives the set that is there.
+
+    Raises:
+        PairError: the name is taken by other settings, a game is not finished, or no pair comes out; the message says why.
+    """
+    check_types(rule, options)
+    found = PairSet.objects.filter(name=name).first()
+    if found:
+        return _same_or_error(found, rule, speaker, listener, games, options)
+    for game in games:
+        if game.state != Game.State.DONE:
+            raise PairError(f"{game} is {game.state}, not done. Play it to its end first: manage.py play_game.")
+        if game.speaker_id != speaker.pk:
+            raise PairError(f"{game} was not played by {speaker}. Give games of that speaker.")
+    heard, counts = prepare(judged(speaker, listener, games), options)
+    pairs = candidates(heard, rule, options)
+    chosen = select(pairs, options)
+    counts |= {"before": type_counts(pairs, rule), "after": type_counts(chosen, rule), "questions": int(chosen["question"].nunique())}
+    if chosen.empty:
+        raise PairError(_why_none(speaker, listener, counts))
+    chosen = chosen.merge(heard[["id", "judgment"]], left_on="chosen", right_on="id").merge(
+        heard[["id", "judgment"]], left_on="rejected", right_on="id", suffixes=("_chosen", "_rejected")
+    )
+    return _store(chosen, games, name=name, rule=rule, speaker=speaker, listener=listener, options=options.as_json(), counts=counts)
+
+
+def _same_or_error(found: PairSet, rule: str, speaker: Speaker, listener: Listener, games: Sequence[Game], options: Options) -> PairSet:
+    there: dict[str, Any] = {"rule": found.rule, "speaker": found.speaker.name, "listener": found.listener.name, **found.options}
+    asked: dict[str, Any] = {"rule": rule, "speaker": speaker.name, "listener": listener.name, **options.as_json()}
+    there["games"], asked["games"] = sorted(found.games.values_list("pk", flat=True)), sorted(game.pk for game in games)
+    differing = [key for key in asked if asked[key] != there.get(key)]
+    if differing:
+        what = ", ".join(f"{key} {there.get(key)!r} (now {asked[key]!r})" for key in differing)
+        raise PairError(f"There is a pair set {found.name!r} already, made with {what}. Choose another name.")
+    return found
+
+
+def judged(speaker: Speaker, listener: Listener, games: Sequence[Game]) -> pd.DataFrame:
+    """One row a judged utterance. Several judgments of one utterance (people) become one:
+
+    `accepted` by majority (a tie counts as rejected), `probability` the mean (a judgment without one counts as 1 or 0), `judgment` the id
+    of the earliest that agrees with the majority.
+    """
+    rows: QuerySet[Judgment] = Judgment.objects.usable().filter(listener=listener, utterance__speaker=speaker).order_by("pk")
+    if games:
+        rows = rows.filter(utterance__game__in=list(games))
+    table = pd.DataFrame.from_records(list(rows.values_list(*COLUMNS)), columns=list(COLUMNS.values()))
+    table["probability"] = pd.to_numeric(table["probability"]).fillna(table["accepted"].astype(float))
+    if not table["id"].duplicated().any():
+        return table.astype({"accepted": bool})
+    groups = table.groupby("id")
+    accepted = groups["accepted"].transform("mean") > 0.5
+    table = table.assign(probability=groups["probability"].transform("mean"))
+    return table[table["accepted"].astype(bool) == accepted].drop_duplicates("id").astype({"accepted": bool})
+
+
+def prepare(table: pd.DataFrame, options: Options) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Leave out what the rule does not use and cut at the threshold; and the count of what was left out and what remains."""
+    graded = table[table["correct"].notna()]
+    answered = graded[graded["answer"].notna()] if options.drop_abstentions else graded
+    plain = {text: normalise(text) for text in pd.unique(pd.concat([answered["answer"].dropna(), answered["text"]]))}
+    answers = answered["answer"].map(plain)
+    kept = answered.assign(answer=answers)
+    if options.drop_answer_only:
+        kept = kept[answers.isna() | (answered["text"].map(plain) != answers)]
+    threshold = acceptance_threshold(kept["probability"], options)
+    if threshold is not None:
+        kept = kept.assign(accepted=kept["probability"] >= threshold - ROUNDING)
+    counts = {
+        "judged": len(table),
+        "not_graded": len(table) - len(graded),
+        "abstained": len(graded) - len(answered),
+        "answer_only": len(answered) - len(kept),
+        "used": len(kept),
+        "correct": int(kept["correct"].sum()),
+        "accepted": int(kept["accepted"].sum()),
+        "threshold": None if threshold is None or pd.isna(threshold) else threshold,
+    }
+    return kept.astype({"correct": bool}), counts
+
+
+def _why_none(speaker: Speaker, listener: Listener, counts: dict[str, Any]) -> str:
+    if not counts["judged"]:
+        return f"{listener} has no usable judgment of anything {speaker} said: play a game with both, or choose others."
+    found = sum(counts["before"].values())
+    reason = "the limits leave none of them" if found else "no two utterances of one question differ as the rule asks"
+    return (
+        f"No pair comes out: of {counts['judged']} judged utterances {counts['not_graded']} are not graded, {counts['abstained']} abstain and "
+        f"{counts['answer_only']} are only the answer; of the {counts['used']} used {counts['correct']} are correct and {counts['accepted']} "
+        f"accepted (threshold {counts['threshold']}); {found} pairs before the limits, and {reason}. Play more samples a question, choose "
+        "another threshold or a smaller margin."
+    )
+
+
+@transaction.atomic
+def _store(chosen: pd.DataFrame, games: Sequence[Game], **values: Any) -> PairSet:
+    columns = ["question", "chosen", "rejected", "judgment_chosen", "judgment_rejected", "pair_type"]
+    rows = [tuple(row) for row in chosen[columns].itertuples(index=False)]
+    digest = hashlib.sha256(json.dumps([values["rule"], values["options"], rows], default=int).encode()).hexdigest()
+    pair_set = PairSet.objects.create(**values, digest=digest)
+    pair_set.games.set(games)
+    PreferencePair.objects.bulk_create(
+        (
+            PreferencePair(
+                pair_set=pair_set,
+                question_id=question,
+                chosen_id=winner,
+                rejected_id=loser,
+                chosen_judgment_id=first,
+                rejected_judgment_id=second,
+                pair_type=pair_type,
+            )
+            for question, winner, loser, first, second, pair_type in rows
+        ),
+        batch_size=BATCH,
+    )
+    return pair_set
+
+
+def preference_rows(pair_set: PairSet, *, prompt_style: str | None = None) -> list[dict[str, Any]]:
+    """The pairs in TRL's preference format (`prompt`, `chosen`, `rejected`) with their provenance.
+
+    `prompt + chosen` is, to the character, what the speaker was given and what it said: prompts end in `Response:`, an answer begins with
+    a space. `prompt_style`: that of the speaker to be trained, where it is not the one that was heard.
+    """
+    style = STYLES[prompt_style or pair_set.speaker.prompt_style]
+    fields = ("id", "pair_type", "question_id", "question__key", "question__text")
+    sides = [f"{side}{tail}" for side in ("chosen", "rejected") for tail in ("_id", "__text", "_judgment_id", "_judgment__probability")]
+    rows = pair_set.pairs.order_by("pk").values(*fields, *sides)
+    return [
+        {
+            "prompt": style(row["question__text"]),
+            "chosen": completion(row["chosen__text"]),
+            "rejected": completion(row["rejected__text"]),
+            "pair": row["id"],
+            "pair_type": row["pair_type"],
+            "listener": pair_set.listener.name,
+            "question": row["question_id"],
+            "question_key": row["question__key"],
+            "chosen_utterance": row["chosen_id"],
+            "rejected_utterance": row["rejected_id"],
+            "chosen_judgment": row["chosen_judgment_id"],
+            "rejected_judgment": row["rejected_judgment_id"],
+            "chosen_probability": row["chosen_judgment__probability"],
+            "rejected_probability": row["rejected_judgment__probability"],
+        }
+        for row in rows
+    ]
+
+
+def completion(text: str) -> str:
+    """What follows the prompt.
+
+    >>> completion("Paris, for sure.")
+    ' Paris, for sure.'
+    """
+    return " " + text.strip()
+
+
+def unpaired_rows(pairs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Preference rows taken apart into TRL's unpaired format (`prompt`, `completion`, `label`): every utterance once with each of its labels.
+
+    An utterance that wins one pair and loses another comes out twice, with True and with False.
+    """
+    shared = ("prompt", "pair", "pair_type", "listener", "question", "question_key")
+    rows = [
+        {
+            **{name: row[name] for name in shared},
+            "completion": row[side],
+            "label": side == "chosen",
+            **{name: row[f"{side}_{name}"] for name in ("utterance", "judgment", "probability")},
+        }
+        for row in pairs
+        for side in ("chosen", "rejected")
+    ]
+    return list({(row["utterance"], row["label"]): row for row in reversed(rows)}.values())[::-1]
