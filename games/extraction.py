@@ -131,10 +131,15 @@ def _first_sentence(text: str) -> str:
     return line[: end.start()] if end else line
 
 
+AROUND = "\"'“”‘’`*_ \t"
+
+
 def _clean(answer: str) -> str:
     """Without the quotes, Markdown and full stop around it; a leading dot or plus sign belongs to the answer (".fr", "+33")."""
-    answer = answer.strip().strip("\"'“”‘’`*_ \t")
-    return answer[:-1].rstrip() if answer.endswith(".") and not re.search(r"\.\w+\.$", answer) else answer
+    answer = answer.strip(AROUND)
+    if answer.endswith(".") and not re.search(r"\.\w+\.$", answer):
+        answer = answer[:-1]
+    return answer.strip(AROUND)
 
 
 # Extraction by a model, as in the paper
