@@ -15,8 +15,9 @@ from games.models import Dataset, Game, Judgment, Listener, Question, Speaker, S
 JOB_FIELDS = ("state", "done", "total", "message", "error", "attempt", "created_at", "started_at", "finished_at")
 
 
-def named() -> serializers.SlugRelatedField:
-    return serializers.SlugRelatedField(slug_field="name", read_only=True)
+def named(*, allow_null: bool = False) -> serializers.SlugRelatedField:
+    """The row at the other end, by its name. `allow_null` says in the schema that there may be none."""
+    return serializers.SlugRelatedField(slug_field="name", read_only=True, allow_null=allow_null)
 
 
 class DatasetSerializer(serializers.ModelSerializer):
@@ -34,7 +35,7 @@ class QuestionSerializer(serializers.ModelSerializer):
 
 
 class SpeakerSerializer(serializers.ModelSerializer):
-    parent = named()  # type: ignore[assignment]  # a column of this name, not the serializer's own attribute
+    parent = named(allow_null=True)  # type: ignore[assignment]  # a column of this name, not the serializer's own attribute
 
     class Meta:
         model = Speaker

@@ -4,6 +4,7 @@ from itertools import count
 from typing import Any
 
 from games.models import Dataset, Game, Judgment, Listener, Question, Speaker, Split, Utterance
+from training.models import Comparison, Evaluation, PairSet, PreferencePair, TrainingRun
 
 _numbers = count(1)
 
@@ -68,3 +69,46 @@ def make_judgment(**kwargs: Any) -> Judgment:
     kwargs.setdefault("accepted", True)
     kwargs.setdefault("probability", 0.9 if kwargs["accepted"] else 0.1)
     return Judgment.objects.create(**kwargs)
+
+
+def make_pair_set(**kwargs: Any) -> PairSet:
+    kwargs.setdefault("name", f"pairs-{next(_numbers)}")
+    kwargs.setdefault("rule", PairSet.Rule.LACIE)
+    kwargs["speaker"] = kwargs.get("speaker") or make_speaker()
+    kwargs["listener"] = kwargs.get("listener") or make_listener()
+    return PairSet.objects.create(**kwargs)
+
+
+def make_pair(**kwargs: Any) -> PreferencePair:
+    """A right answer that was accepted over a wrong one that was."""
+    kwargs["pair_set"] = kwargs.get("pair_set") or make_pair_set()
+    kwargs["question"] = kwargs.get("question") or make_question()
+    for side, answer in (("chosen", "Paris"), ("rejected", "Lyon")):
+        speaker, listener = kwargs["pair_set"].speaker, kwargs["pair_set"].listener
+        utterance = make_utterance(speaker=speaker, question=kwargs["question"], answer=answer, sample=next(_numbers))
+        kwargs[side] = utterance
+        kwargs[f"{side}_judgment"] = make_judgment(utterance=utterance, listener=listener)
+    kwargs.setdefault("pair_type", "CA>~CA")
+    return PreferencePair.objects.create(**kwargs)
+
+
+def make_run(**kwargs: Any) -> TrainingRun:
+    kwargs.setdefault("name", f"run-{next(_numbers)}")
+    kwargs.setdefault("method", "lacie")
+    kwargs["base"] = kwargs.get("base") or make_speaker()
+    return TrainingRun.objects.create(**kwargs)
+
+
+def make_evaluation(**kwargs: Any) -> Evaluation:
+    kwargs["game"] = kwargs.get("game") or make_game()
+    kwargs["listener"] = kwargs.get("listener") or make_listener()
+    kwargs.setdefault("n", 100)
+    kwargs.setdefault("metrics", {"accuracy": {"value": 0.5, "low": 0.4, "high": 0.6}})
+    return Evaluation.objects.create(**kwargs)
+
+
+def make_comparison(**kwargs: Any) -> Comparison:
+    kwargs.setdefault("name", f"comparison-{next(_numbers)}")
+    kwargs["dataset"] = kwargs.get("dataset") or make_dataset()
+    kwargs["listener"] = kwargs.get("listener") or make_listener()
+    return Comparison.objects.create(**kwargs)

@@ -25,8 +25,8 @@ class PairSetSerializer(serializers.ModelSerializer):
 
 class RunSerializer(serializers.ModelSerializer):
     base = named()
-    pair_set = named()
-    speaker = named()
+    pair_set = named(allow_null=True)
+    speaker = named(allow_null=True)
 
     class Meta:
         model = TrainingRun
