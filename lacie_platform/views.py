@@ -4,9 +4,11 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
+from annotations.models import Study
+
 
 def home(request: HttpRequest) -> HttpResponse:
-    return render(request, "home.html")
+    return render(request, "home.html", {"open_studies": Study.objects.filter(state=Study.State.OPEN)})
 
 
 def health(request: HttpRequest) -> JsonResponse:
