@@ -7,9 +7,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.trainers.base import Stopped, Stopping, say
+from training.trainers.base import Stopped, Stopping, keep_freed_memory, say
 from training.trainers.config import ConfigError
 from training.trainers.folder import Folder, FolderError
+from training.trainers.order import training_order
 
 if TYPE_CHECKING:
     from training.trainers.lacie import Config
@@ -32,8 +33,9 @@ def train_preferences(job: dict[str, Any], config: Config, folder: Folder, stopp
     start = int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
     folder.rewind_progress(start)
     tokenizer, model = load_model(job, config)
-    fitting, too_long = _fitting(pairs, tokenizer, config.max_length)
+    fitting, lengths = _fitting(pairs, tokenizer, config.max_length)
     validation, _ = _fitting(folder.rows("validation.jsonl", COLUMNS), tokenizer, config.max_length)
+    too_long = len(pairs) - len(fitting)
     say(f"{len(fitting)} pairs ({too_long} longer than {config.max_length} tokens left out), {torch.get_num_threads()} threads.")
     callback = FolderCallback(folder, stopping)
     trainer = DPOTrainer(
@@ -46,6 +48,7 @@ def train_preferences(job: dict[str, Any], config: Config, folder: Folder, stopp
         callbacks=[callback],
     )
     trainer.create_model_card = lambda *_, **__: None  # the platform writes its own card, with the data and the figures
+    trainer.train_dataset = trainer.train_dataset.select(_order(lengths, config, job["seed"]))
     say(f"Going on from step {start} of {config.steps}." if checkpoint else f"Training for {config.steps} steps.")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if callback.stopped:
@@ -63,8 +66,10 @@ def _environment(job: dict[str, Any], config: Config) -> None:
     """What must be set before torch and the Hugging Face libraries are imported."""
     if Path(job["model"]).is_dir():
         os.environ["HF_HUB_OFFLINE"] = "1"  # nothing here needs a network
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait cost a factor of six on a busy two-core machine
+    keep_freed_memory()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    os.environ["TQDM_DISABLE"] = "1"
+    os.environ["TQDM_DISABLE"] = os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else CUDA has no deterministic matrix product
     import torch
@@ -108,22 +113,25 @@ def _four_bit() -> Any:
     return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16)
 
 
-def _fitting(pairs: list[dict[str, Any]], tokenizer: Any, max_length: int) -> tuple[list[dict[str, Any]], int]:
-    """The pairs whose two texts, with the end token, have at most `max_length` tokens; and how many do not.
+def _fitting(pairs: list[dict[str, Any]], tokenizer: Any, max_length: int) -> tuple[list[dict[str, Any]], list[int]]:
+    """The pairs whose longer text, with the end token, has at most `max_length` tokens; and the length of that text.
 
     Raises:
         ConfigError: pairs are given, and none fits.
     """
     if not pairs:
-        return [], 0
-    lengths = [[len(ids) + 1 for ids in tokenizer([pair["prompt"] + pair[side] for pair in pairs])["input_ids"]] for side in COLUMNS[1:]]
-    fitting = [pair for pair, *both in zip(pairs, *lengths, strict=True) if max(both) <= max_length]
+        return [], []
+    texts = [[pair["prompt"] + pair[side] for pair in pairs] for side in COLUMNS[1:]]
+    longer = [max(map(len, both)) + 1 for both in zip(*(tokenizer(side)["input_ids"] for side in texts), strict=True)]
+    fitting = [(pair, length) for pair, length in zip(pairs, longer, strict=True) if length <= max_length]
     if not fitting:
-        shortest = min(max(both) for both in zip(*lengths, strict=True))
-        raise ConfigError(
-            f"None of the {len(pairs)} pairs fits into max_length={max_length} tokens; the shortest needs {shortest}. Raise max_length."
-        )
-    return fitting, len(pairs) - len(fitting)
+        raise ConfigError(f"None of the {len(pairs)} pairs fits into max_length={max_length} tokens; the shortest needs {min(longer)}. Raise it.")
+    return [pair for pair, _ in fitting], [length for _, length in fitting]
+
+
+def _order(lengths: list[int], config: Config, seed: int) -> list[int]:
+    batches = config.steps * config.accumulate
+    return training_order(lengths, batch=config.batch_size, batches=batches, seed=seed, group_by_length=config.group_by_length)
 
 
 def _dataset(pairs: list[dict[str, Any]], folder: Folder, name: str) -> Any:
@@ -171,7 +179,7 @@ def _arguments(job: dict[str, Any], config: Config, folder: Folder, *, evaluate:
         loss_weights=list(config.loss_weights) or None,
         disable_dropout=config.disable_dropout,
         precompute_ref_log_probs=config.precompute_ref,
-        train_sampling_strategy="group_by_length" if config.group_by_length else "random",
+        train_sampling_strategy="sequential",  # the dataset itself is in the order of training
         bf16=on_gpu and config.bf16,
         use_cpu=not on_gpu,
         gradient_checkpointing=on_gpu and config.gradient_checkpointing,
