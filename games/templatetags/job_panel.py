@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
 from games import live
@@ -28,6 +29,12 @@ def job_panel(context: template.Context, job: Job) -> dict[str, Any]:
         "seen_at": now(),
         "may_change": request.user.has_perm(live.change_permission(job)),
     }
+
+
+@register.simple_tag
+def job_refresh(job: Job) -> SafeString:
+    """For the page's head: without JavaScript, a job that goes on is loaded again every ten seconds."""
+    return SafeString("" if job.is_over else '<noscript><meta http-equiv="refresh" content="10"></noscript>')
 
 
 @register.filter

@@ -20,7 +20,7 @@ function show(panel, job) {
   for (const [name, allowed] of [["stop", job.can_stop], ["resume", job.can_resume]]) {
     if (part(name)) part(name).hidden = !allowed;
   }
-  panel.dispatchEvent(new CustomEvent("job:changed", { detail: job }));
+  panel.dispatchEvent(new CustomEvent("job:changed", { detail: job, bubbles: true }));
   if (job.is_over && panel.dataset.over === "no") {
     panel.dataset.over = "yes";
     window.location.reload();

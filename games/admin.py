@@ -1,0 +1,130 @@
+"""Find, filter and read questions, speakers, games and what came of them; start a game."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+
+from games.admin_pages import JobAdmin, Readable, ResultAdmin, page_link
+from games.cards import as_html
+from games.forms import StartGameForm
+from games.models import Dataset, Game, Judgment, Listener, Question, Speaker, Utterance
+
+
+class AbstainedFilter(admin.SimpleListFilter):
+    title = "abstained"
+    parameter_name = "abstained"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Yes"), ("no", "No")]
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Utterance]) -> QuerySet[Utterance]:
+        return rows if self.value() is None else rows.filter(answer__isnull=self.value() == "yes")
+
+
+class UsableFilter(admin.SimpleListFilter):
+    title = "in the results"
+    parameter_name = "usable"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Counts"), ("no", "Excluded")]
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Judgment]) -> QuerySet[Judgment]:
+        if self.value() is None:
+            return rows
+        return rows.filter(excluded="") if self.value() == "yes" else rows.exclude(excluded="")
+
+
+@admin.register(Dataset)
+class DatasetAdmin(Readable):
+    list_display = ("name", "title", "question_count", "licence", "created_at")
+    search_fields = ("name", "title", "source")
+    date_hierarchy = "created_at"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Dataset]:
+        return super().get_queryset(request).annotate(question_count=Count("questions"))
+
+    @admin.display(description="questions", ordering="question_count")
+    def question_count(self, dataset: Any) -> int:
+        count: int = dataset.question_count
+        return count
+
+
+@admin.register(Question)
+class QuestionAdmin(Readable):
+    list_display = ("text", "canonical", "dataset", "split", "relation", "popularity")
+    list_filter = ("dataset", "split", "relation")
+    list_select_related = ("dataset",)
+    search_fields = ("text", "subject", "key")
+    autocomplete_fields = ("dataset",)
+
+    @admin.display(description="answer")
+    def canonical(self, question: Question) -> str:
+        return question.answers[0] if question.answers else "–"
+
+
+@admin.register(Speaker)
+class SpeakerAdmin(Readable):
+    list_display = ("name", "backend", "base_model", "method", "parent", "created_at", page_link)
+    list_filter = ("backend", "method")
+    list_select_related = ("parent",)
+    search_fields = ("name", "base_model", "digest")
+    autocomplete_fields = ("parent",)
+    readonly_fields = ("digest", "rendered_card")
+    date_hierarchy = "created_at"
+
+    @admin.display(description="card, as its page shows it")
+    def rendered_card(self, speaker: Speaker) -> SafeString:
+        return as_html(speaker.card)
+
+
+@admin.register(Listener)
+class ListenerAdmin(Readable):
+    list_display = ("name", "kind", "threshold", "created_at")
+    list_filter = ("kind",)
+    search_fields = ("name",)
+    date_hierarchy = "created_at"
+
+
+@admin.register(Game)
+class GameAdmin(JobAdmin):
+    start_form = StartGameForm
+    list_display = ("__str__", "how", "progress", "split", "samples", "temperature", "seed", "created_at", "watch")
+    list_filter = ("state", "split", "dataset", "speaker")
+    list_select_related = ("speaker", "dataset")
+    search_fields = ("speaker__name", "dataset__name", "message")
+
+
+@admin.register(Utterance)
+class UtteranceAdmin(ResultAdmin):
+    list_display = ("short_text", "answer", "is_correct", "question", "speaker", "game_id", "sample")
+    list_filter = ("is_correct", AbstainedFilter, "speaker", "question__dataset", "question__split", ("game", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("question", "speaker")
+    search_fields = ("text", "question__text")
+    date_hierarchy = "created_at"
+
+    @admin.display(description="text", ordering="text")
+    def short_text(self, utterance: Utterance) -> str:
+        return Truncator(utterance.text).chars(120)
+
+
+@admin.register(Judgment)
+class JudgmentAdmin(ResultAdmin):
+    list_display = ("id", "listener", "judge", "accepted", "probability", "is_correct", "short_text", "reason", "excluded", "created_at")
+    list_filter = ("accepted", UsableFilter, "excluded", "listener", "utterance__is_correct", "utterance__speaker")
+    list_select_related = ("listener", "utterance")
+    search_fields = ("judge", "utterance__text", "utterance__question__text", "reason")
+    date_hierarchy = "created_at"
+
+    @admin.display(description="right", boolean=True, ordering="utterance__is_correct")
+    def is_correct(self, judgment: Judgment) -> bool | None:
+        return judgment.utterance.is_correct
+
+    @admin.display(description="utterance")
+    def short_text(self, judgment: Judgment) -> str:
+        return Truncator(judgment.utterance.text).chars(100)

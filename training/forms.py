@@ -1,0 +1,67 @@
+"""The forms with which a training run and a comparison are started."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from games.admin_pages import StartForm
+from games.models import Dataset, Listener, Speaker, Split
+from training.models import Comparison, PairSet, TrainingRun
+from training.trainers import METHODS
+
+
+class StartRunForm(StartForm):
+    name = forms.SlugField(max_length=100, help_text="Of the run, and of the speaker that comes of it.")
+    method = forms.ChoiceField(choices=[(name, name) for name in METHODS])
+    base = forms.ModelChoiceField(Speaker.objects.order_by("name"), help_text="The speaker that is trained.")
+    pair_set = forms.ModelChoiceField(PairSet.objects.all(), help_text="Made by: manage.py build_pairs")
+    seed = forms.IntegerField(min_value=0, max_value=2**31 - 1, initial=0)
+    config = forms.JSONField(
+        required=False,
+        initial=dict,
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
+        help_text='Numbers of the method that shall differ from its defaults, for example {"learning_rate": 0.0001}.',
+    )
+
+    def clean_config(self) -> dict[str, Any]:
+        config = self.cleaned_data["config"] or {}
+        if not isinstance(config, dict):
+            raise forms.ValidationError('This must be an object, for example {"steps": 100}.')
+        return config
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if TrainingRun.objects.filter(name=name).exists():
+            raise forms.ValidationError(f"There is a run called {name} already. Choose another name, or resume that one.")
+        return name
+
+    def start(self) -> TrainingRun:
+        from training.runner import start_run
+
+        return start_run(**self.cleaned_data)
+
+
+class StartComparisonForm(StartForm):
+    name = forms.SlugField(max_length=100)
+    base = forms.ModelChoiceField(Speaker.objects.order_by("name"), help_text="The others are held against this one.")
+    others = forms.ModelMultipleChoiceField(Speaker.objects.order_by("name"), widget=forms.CheckboxSelectMultiple)
+    dataset = forms.ModelChoiceField(Dataset.objects.all())
+    split = forms.ChoiceField(choices=Split, initial=Split.TEST)
+    listener = forms.ModelChoiceField(Listener.objects.exclude(kind=Listener.Kind.HUMAN))
+    samples = forms.IntegerField(min_value=1, max_value=100, initial=1, help_text="Answers to each question; the paper evaluates one.")
+    seed = forms.IntegerField(min_value=0, max_value=2**31 - 1, initial=0)
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if Comparison.objects.filter(name=name).exists():
+            raise forms.ValidationError(f"There is a comparison called {name} already. Choose another name.")
+        return name
+
+    def start(self) -> Comparison:
+        from training.evaluation import start_comparison
+
+        given = dict(self.cleaned_data)
+        base, others = given.pop("base"), given.pop("others")
+        return start_comparison(speakers=[base, *(speaker for speaker in others if speaker != base)], **given)
