@@ -32,8 +32,8 @@ class StartForm(forms.Form):
         raise NotImplementedError
 
 
-def pretty(field: str) -> Callable[[Model], SafeString]:
-    """A JSON column as people read it."""
+def pretty(field: Any) -> Callable[[Model], SafeString]:
+    """The JSON column of this name as people read it."""
 
     @admin.display(description=field.replace("_", " "))
     def show(row: Model) -> SafeString:
@@ -135,7 +135,10 @@ class JobAdmin(Readable):
             return HttpResponseRedirect(job.get_absolute_url())
         context = {
             **self.admin_site.each_context(request),
-            **{"opts": self.opts, "form": form, "media": self.media + form.media, "title": f"Start a {self.opts.verbose_name}"},
+            "opts": self.opts,
+            "form": form,
+            "media": self.media + form.media,
+            "title": f"Start a {self.opts.verbose_name}",
             "adminform": AdminForm(cast(Any, form), [(None, {"fields": list(form.fields)})], {}),
         }
         return render(request, "games/admin/start.html", context)

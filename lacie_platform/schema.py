@@ -16,7 +16,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 def add_refusals(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Every operation may refuse a request; say so once, in one shape (drf-spectacular calls this with the finished schema)."""
-    result["components"]["schemas"]["Error"] = ERROR
+    result["components"].setdefault("schemas", {})["Error"] = ERROR
     content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     for path in result["paths"].values():
         for operation in (path[method] for method in METHODS if method in path):

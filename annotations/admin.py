@@ -1,0 +1,124 @@
+"""Find, filter and read studies, their arms, and what participants were given. Judgments cannot be deleted from here."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib import admin
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+
+from annotations.models import Arm, ArmUtterance, Assignment, Participant, Study
+from games.admin_pages import Readable, ResultAdmin
+
+
+class ArmInline(admin.TabularInline):
+    model = Arm
+    extra = 0
+    can_delete = False
+    fields = ("position", "name", "speaker")
+    readonly_fields = fields
+    max_num = 0
+
+
+@admin.register(Study)
+class StudyAdmin(Readable):
+    list_display = ("name", "title", "state", "rounds", "entered", "finished", "owner", "created_at", "participant_page", "results_page")
+    list_filter = ("state",)
+    list_select_related = ("owner",)
+    search_fields = ("name", "title")
+    autocomplete_fields = ("owner",)
+    readonly_fields = ("state", "listener", "seed", "created_at", "opened_at", "participant_page", "results_page")
+    date_hierarchy = "created_at"
+    inlines: ClassVar = [ArmInline]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A study is made with its arms and its listener together, by `annotations.setup`."""
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Study]:
+        people = Q(participants__is_bot=False)
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                entered_count=Count("participants", filter=people),
+                finished_count=Count("participants", filter=people & Q(participants__finished_at__isnull=False)),
+            )
+        )
+
+    @admin.display(ordering="entered_count")
+    def entered(self, study: Study) -> int:
+        return study.entered_count  # type: ignore[attr-defined]  # annotated above
+
+    @admin.display(ordering="finished_count")
+    def finished(self, study: Study) -> int:
+        return study.finished_count  # type: ignore[attr-defined]  # annotated above
+
+    @admin.display(description="participants' page")
+    def participant_page(self, study: Study) -> SafeString:
+        return format_html("<a href='{}'>open</a>", study.get_absolute_url())
+
+    @admin.display(description="results")
+    def results_page(self, study: Study) -> SafeString:
+        return format_html("<a href='{}'>open</a>", reverse("annotations:results", args=[study.name]))
+
+
+@admin.register(Arm)
+class ArmAdmin(ResultAdmin):
+    list_display = ("name", "study", "speaker", "position", "shown_count")
+    list_filter = ("study", "speaker")
+    list_select_related = ("study", "speaker")
+    search_fields = ("name", "study__name", "speaker__name")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Arm]:
+        return super().get_queryset(request).annotate(shown_count=Count("shown"))
+
+    @admin.display(description="utterances", ordering="shown_count")
+    def shown_count(self, arm: Arm) -> int:
+        return arm.shown_count  # type: ignore[attr-defined]  # annotated above
+
+
+@admin.register(ArmUtterance)
+class ArmUtteranceAdmin(ResultAdmin):
+    list_display = ("id", "arm", "question", "text")
+    list_filter = ("arm__study", "arm")
+    list_select_related = ("arm__study", "question", "utterance")
+    search_fields = ("question__text", "utterance__text")
+
+    @admin.display(description="utterance")
+    def text(self, shown: ArmUtterance) -> str:
+        return Truncator(shown.utterance.text).chars(100)
+
+
+@admin.register(Participant)
+class ParticipantAdmin(ResultAdmin):
+    list_display = ("code", "study", "is_bot", "answered", "entered_at", "consented_at", "finished_at")
+    list_filter = ("study", "is_bot", ("finished_at", admin.EmptyFieldListFilter))
+    list_select_related = ("study",)
+    search_fields = ("code",)
+    date_hierarchy = "entered_at"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Participant]:
+        return super().get_queryset(request).annotate(answered_count=Count("assignments__judgment"))
+
+    @admin.display(ordering="answered_count")
+    def answered(self, participant: Participant) -> int:
+        return participant.answered_count  # type: ignore[attr-defined]  # annotated above
+
+
+@admin.register(Assignment)
+class AssignmentAdmin(ResultAdmin):
+    list_display = ("participant", "position", "arm", "question", "verdict", "shown_at", "answered_at")
+    list_filter = ("arm__study", "arm", ("judgment", admin.EmptyFieldListFilter), "judgment__accepted")
+    list_select_related = ("participant", "arm__study", "question", "judgment")
+    search_fields = ("participant__code", "question__text")
+    date_hierarchy = "answered_at"
+
+    @admin.display(boolean=True, description="accepted", ordering="judgment__accepted")
+    def verdict(self, assignment: Assignment) -> bool | None:
+        return assignment.judgment.accepted if assignment.judgment else None
