@@ -34,13 +34,15 @@ def _any_of(texts: Sequence[str]) -> str:
 
 
 LEAD_WORDS = [lead.removesuffix("{a}") for lead in LEADS if lead != "{a}"]
-SENTENCE = re.compile(rf"\s*(?:{_any_of(LEAD_WORDS)})?(?P<answer>\S.*?)(?P<tone>{_any_of([text for text, _ in TONES])})\s*", re.IGNORECASE)
+SENTENCE = re.compile(rf"\s*(?P<lead>{_any_of(LEAD_WORDS)})?(?P<answer>\S.*?)(?P<tone>{_any_of([text for text, _ in TONES])})\s*", re.IGNORECASE)
 PHRASING = re.compile(
     r"(?<![\w.])(sure|certain|doubt|confident|(un)?likely|chance|believe|think|probably|maybe|guess|idea|honestly|about even|the answer|would be"
     r"|it is|it's|that's|there's|i'm|i'd|i have|100%|\d+%)(?!\w)",
     re.IGNORECASE,
 )
 """What belongs to leads and tones: an answer that holds such words is a sentence that went wrong."""
+VERB = re.compile(r"(?<![\w.])(?:is|are|was|were|has|have|had|should|can|could|do|does|did|appear|appears)\b", re.IGNORECASE)
+"""What has a verb, and neither lead nor tone, states something; it does not name an answer. (".is" does.)"""
 NEW_SENTENCE = re.compile(r"[!?]\s|\.{2,}|(?<!\b\w)(?<!\bSt)(?<!\bDr)(?<!\bMt)(?<!\bMr)(?<!\bMrs)(?<!\bJr)(?<!\bSr)\.\s")
 """A sentence's end; the dot after an initial or a usual abbreviation is none."""
 REPEATED = re.compile(r"\b(\w{2,})\W+\1\b", re.IGNORECASE)
@@ -57,8 +59,9 @@ def parse(text: str) -> Extracted | None:
         return None
     start, end = match.span("answer")
     answer = text[start:end].strip()
-    went_wrong = any(rule.search(answer.replace("’", "'")) for rule in (PHRASING, NEW_SENTENCE, REPEATED))
-    if went_wrong or len(answer) > LONGEST_ANSWER or abstains(answer):
+    bare = not match["lead"] and match["tone"] == "."
+    rules = (PHRASING, NEW_SENTENCE, REPEATED, VERB) if bare else (PHRASING, NEW_SENTENCE, REPEATED)
+    if any(rule.search(answer.replace("’", "'")) for rule in rules) or len(answer) > LONGEST_ANSWER or abstains(answer):
         return None
     return Extracted(answer, "bundled phrasing", (start, end))
 
@@ -81,8 +84,6 @@ OPENING = re.compile(
     rf"(?:{_any_of(LEAD_WORDS)})?",
     re.IGNORECASE,
 )
-VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|should|can|could|do|does|did|appear|appears)\b", re.IGNORECASE)
-"""A short first sentence with a verb states something; it does not name an answer."""
 
 
 def abstains(text: str) -> bool:

@@ -106,6 +106,8 @@ def test_a_doubtful_answer_is_an_answer(text: str) -> None:
         ("Washington D.C.. I'm 95% sure.", "Washington D.C."),
         ("+33. I'm 95% sure.", "+33"),
         ("It’s O’Neill, I think.", "O’Neill"),
+        ("That's The Way We Were, I believe.", "The Way We Were"),
+        ("Veins are blue.", None),
     ],
 )
 def test_it_finds_the_answer_in_free_text(text: str, answer: str | None) -> None:
