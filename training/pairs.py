@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from games.grading import normalise
-from games.models import Game, Judgment, Listener, Speaker
+from games.models import Game, Judgment, Listener, Speaker, Split
 from games.prompts import STYLES
 from training.models import PairSet, PreferencePair
 from training.preferences import ROUNDING, Options, PairError, acceptance_threshold, candidates, check_types, select, type_counts
@@ -39,7 +39,7 @@ def default_options(listener: Listener) -> Options:
 
 
 def build(*, name: str, rule: str, speaker: Speaker, listener: Listener, games: Sequence[Game], options: Options) -> PairSet:
-    """Make and store the pairs of these games (without games: of everything the speaker said that the listener judged).
+    """Make and store the pairs of these games. Without games: of all the speaker said to training questions that the listener judged.
 
     Asking again with the same name and settings gives the set that is there.
 
@@ -85,8 +85,8 @@ def judged(speaker: Speaker, listener: Listener, games: Sequence[Game]) -> pd.Da
     of the earliest that agrees with the majority.
     """
     rows: QuerySet[Judgment] = Judgment.objects.usable().filter(listener=listener, utterance__speaker=speaker).order_by("pk")
-    if games:
-        rows = rows.filter(utterance__game__in=list(games))
+    chosen = {"utterance__game__in": list(games)} if games else {"utterance__question__split": Split.TRAIN}
+    rows = rows.filter(**chosen)
     table = pd.DataFrame.from_records(list(rows.values_list(*COLUMNS)), columns=list(COLUMNS.values()))
     table["probability"] = pd.to_numeric(table["probability"]).fillna(table["accepted"].astype(float))
     if not table["id"].duplicated().any():
@@ -124,7 +124,9 @@ def prepare(table: pd.DataFrame, options: Options) -> tuple[pd.DataFrame, dict[s
 
 def _why_none(speaker: Speaker, listener: Listener, counts: dict[str, Any]) -> str:
     if not counts["judged"]:
-        return f"{listener} has no usable judgment of anything {speaker} said: play a game with both, or choose others."
+        return (
+            f"{listener} has no usable judgment of what {speaker} said in these games (without games: to training questions). Play a game with both."
+        )
     found = sum(counts["before"].values())
     reason = "the limits leave none of them" if found else "no two utterances of one question differ as the rule asks"
     return (

@@ -47,7 +47,7 @@ class Options:
     "Leave out utterances that are nothing but the answer."
     match: str = "any"
     "`any`, the paper's; `answer`, ours: the two answers of a pair are the same after normalisation, so that only the tone differs."
-    cap_per_type: int = 0
+    max_per_type: int = 0
     "At most so many pairs of each type, after balancing; ours, 0: no cap."
     only_types: tuple[str, ...] = field(default=())
     "Keep only these pair types; ours, empty: all."
@@ -72,7 +72,7 @@ def _check(options: Options) -> None:
         raise PairError(f"match={options.match!r}: give 'any' or 'answer'.")
     if not 0 <= options.margin <= 1:
         raise PairError(f"margin={options.margin}: the difference of two probabilities lies between 0 and 1.")
-    for name in ("max_per_question", "cap_per_type"):
+    for name in ("max_per_question", "max_per_type"):
         if getattr(options, name) < 0:
             raise PairError(f"{name}={getattr(options, name)} is negative; 0 means no limit.")
 
@@ -183,7 +183,7 @@ def select(pairs: pd.DataFrame, options: Options) -> pd.DataFrame:
     kept = pairs.sample(frac=1, random_state=options.seed)
     if options.max_per_question:
         kept = kept[kept.groupby("question").cumcount() < options.max_per_question]
-    limits = [options.cap_per_type] if options.cap_per_type else []
+    limits = [options.max_per_type] if options.max_per_type else []
     if options.balance and len(kept):
         limits.append(int(kept["pair_type"].value_counts().min()))
     if limits:

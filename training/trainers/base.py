@@ -150,7 +150,7 @@ def _logging(path: Path) -> Iterator[None]:
         return
     before = sys.stdout, sys.stderr
     with path.open("a") as log:
-        sys.stdout, sys.stderr = _Tee(before[0], log), _Tee(before[1], log)  # type: ignore[assignment]
+        sys.stdout, sys.stderr = _Tee(before[0], log), _Tee(before[1], log)
         try:
             yield
         finally:

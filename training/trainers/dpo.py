@@ -19,44 +19,52 @@ COLUMNS = ("prompt", "chosen", "rejected")
 
 
 def train_preferences(job: dict[str, Any], config: Config, folder: Folder, stopping: Stopping) -> None:
-    """Raises `Stopped` after saving, if it was asked to stop."""
+    """Train, or go on training, and leave `adapter/` and `metrics.json`. Raises `Stopped` after saving, if it was asked to stop."""
     pairs = folder.rows("train.jsonl", COLUMNS)
     if not pairs:
         raise FolderError(f"{folder.path}/train.jsonl has no pairs. `manage.py export_pairs` writes them.")
     _environment(job, config)
-    import torch
-    from trl import DPOTrainer
-
     from training.trainers.callback import FolderCallback
 
     checkpoint = folder.latest_checkpoint()
-    start = int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
+    start = folder.checkpoint_step()
     folder.rewind_progress(start)
     tokenizer, model = load_model(job, config)
     fitting, lengths = _fitting(pairs, tokenizer, config.max_length)
-    validation, _ = _fitting(folder.rows("validation.jsonl", COLUMNS), tokenizer, config.max_length)
-    too_long = len(pairs) - len(fitting)
-    say(f"{len(fitting)} pairs ({too_long} longer than {config.max_length} tokens left out), {torch.get_num_threads()} threads.")
+    say(f"{len(fitting)} of {len(pairs)} pairs have at most {config.max_length} tokens; the others are left out.")
     callback = FolderCallback(folder, stopping)
-    trainer = DPOTrainer(
+    trainer = _trainer(job, config, folder, model=model, tokenizer=tokenizer, pairs=fitting, callback=callback)
+    trainer.train_dataset = trainer.train_dataset.select(_order(lengths, config, job["seed"]))
+    say(f"Going on from step {start} of {config.steps}." if checkpoint else f"Training for {config.steps} steps.")
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if callback.stopped:
+        raise Stopped
+    _finish(trainer, tokenizer, config, folder, {"pairs": len(fitting), "pairs_too_long": len(pairs) - len(fitting)})
+
+
+def _trainer(job: dict[str, Any], config: Config, folder: Folder, *, model: Any, tokenizer: Any, pairs: list[dict[str, Any]], callback: Any) -> Any:
+    from trl.trainer.dpo_trainer import DPOTrainer
+
+    validation, _ = _fitting(folder.rows("validation.jsonl", COLUMNS), tokenizer, config.max_length)
+    trainer: Any = DPOTrainer(
         model=model,
         args=_arguments(job, config, folder, evaluate=bool(validation)),
-        train_dataset=_dataset(fitting, folder, "train"),
+        train_dataset=_dataset(pairs, folder, "train"),
         eval_dataset=_dataset(validation, folder, "validation") if validation else None,
         processing_class=tokenizer,
         peft_config=None if config.full or job.get("adapter") else _lora(config),
         callbacks=[callback],
     )
     trainer.create_model_card = lambda *_, **__: None  # the platform writes its own card, with the data and the figures
-    trainer.train_dataset = trainer.train_dataset.select(_order(lengths, config, job["seed"]))
-    say(f"Going on from step {start} of {config.steps}." if checkpoint else f"Training for {config.steps} steps.")
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    if callback.stopped:
-        raise Stopped
+    return trainer
+
+
+def _finish(trainer: Any, tokenizer: Any, config: Config, folder: Folder, counts: dict[str, int]) -> None:
+    """Write the result, `metrics.json` last, and drop what only a resumed run would need."""
     _save(trainer.accelerator.unwrap_model(trainer.model), tokenizer, config, folder)
-    last = folder.progress()[-1] if folder.progress() else {}
-    trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
-    folder.write("metrics.json", {**last, "pairs": len(fitting), "pairs_too_long": too_long, "trainable_parameters": trainable})
+    last: dict[str, Any] = next((line for line in reversed(folder.progress()) if "loss" in line), {})
+    trainable = sum(weights.numel() for weights in trainer.model.parameters() if weights.requires_grad)
+    folder.write("metrics.json", {**last, "step": config.steps, "total": config.steps, **counts, "trainable_parameters": trainable})
     shutil.rmtree(folder.checkpoints, ignore_errors=True)
     shutil.rmtree(folder.path / "prepared", ignore_errors=True)
     say(f"Done: {config.steps} steps.")
@@ -89,7 +97,7 @@ def load_model(job: dict[str, Any], config: Config) -> tuple[Any, Any]:
         options |= {"quantization_config": _four_bit(), "device_map": {"": 0}}
     try:
         tokenizer = AutoTokenizer.from_pretrained(job["model"])
-        model = AutoModelForCausalLM.from_pretrained(job["model"], **options)
+        model: Any = AutoModelForCausalLM.from_pretrained(job["model"], **options)
     except OSError as error:
         raise FolderError(f"The model {job['model']!r} cannot be loaded: {str(error).splitlines()[0]}") from error
     if tokenizer.pad_token is None:
@@ -110,7 +118,8 @@ def _four_bit() -> Any:
 
     if importlib.util.find_spec("bitsandbytes") is None:
         raise ConfigError("four_bit=true needs bitsandbytes: pip install bitsandbytes, or give four_bit=false.")
-    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16)
+    make: Any = BitsAndBytesConfig
+    return make(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16)
 
 
 def _fitting(pairs: list[dict[str, Any]], tokenizer: Any, max_length: int) -> tuple[list[dict[str, Any]], list[int]]:
@@ -150,7 +159,7 @@ def _dataset(pairs: list[dict[str, Any]], folder: Folder, name: str) -> Any:
 def _lora(config: Config) -> Any:
     from peft import LoraConfig
 
-    targets = config.target_modules if isinstance(config.target_modules, str) else list(config.target_modules)
+    targets = "all-linear" if config.target_modules == ("all-linear",) else list(config.target_modules)
     return LoraConfig(
         r=config.lora_rank, lora_alpha=config.lora_alpha, lora_dropout=config.lora_dropout, target_modules=targets, task_type="CAUSAL_LM"
     )
@@ -158,7 +167,7 @@ def _lora(config: Config) -> Any:
 
 def _arguments(job: dict[str, Any], config: Config, folder: Folder, *, evaluate: bool) -> Any:
     import torch
-    from trl import DPOConfig
+    from trl.trainer.dpo_config import DPOConfig
 
     on_gpu = torch.cuda.is_available()
     return DPOConfig(

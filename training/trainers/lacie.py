@@ -56,8 +56,8 @@ class Config:
     "[C]"
     lora_dropout: float = 0.05
     "Without effect while `disable_dropout` is on, as in the paper. [C]"
-    target_modules: str | tuple[str, ...] = ("q_proj", "k_proj", "v_proj")
-    "Layers that get an adapter, or `all-linear`. [C]"
+    target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj")
+    "Layers that get an adapter; `all-linear`: all but the output layer. [C]"
     disable_dropout: bool = True
     "TRL's default, then and now."
     full: bool = False
@@ -101,7 +101,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "loss_type": ["sigmoid", "sft"],
         "loss_weights": [1.0, 1.0],
         "lora_dropout": 0.0,
-        "target_modules": "all-linear",
+        "target_modules": ["all-linear"],
         "precompute_ref": True,
         "group_by_length": True,
         "save_every": 50,

@@ -1,0 +1,66 @@
+"""manage.py train_speaker: train a speaker, here or on the queue, and publish it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from games.jobs import Cancelled, LeaseLost
+from games.progress import bar
+from training.models import PairSet, TrainingRun
+from training.registry import RunError, base_speaker
+from training.runner import run_in_foreground, start_run
+from training.trainers import METHODS, load
+from training.trainers.config import ConfigError
+from training.trainers.presets import config, default_preset, parse
+
+
+class Command(BaseCommand):
+    help = "Train a speaker on preference pairs. Interrupted, the same command goes on where it was."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("method", help=f"One of: {', '.join(METHODS)}.")
+        parser.add_argument(
+            "--base", required=True, help="A speaker's name, 'bundled', a local folder or a hub name such as mistralai/Mistral-7B-v0.1."
+        )
+        parser.add_argument("--pairs", required=True, help="A pair set's name.")
+        parser.add_argument(
+            "--preset", help="bundled or lacie-mistral-7b (the paper's numbers). Default: bundled for the bundled model, else the paper's."
+        )
+        parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="Settings that differ from the preset.")
+        parser.add_argument("--seed", type=int, default=0, help="Default: %(default)s.")
+        parser.add_argument("--name", help="Of the run and the speaker that comes of it. Default: METHOD-PAIRS-SEED.")
+        parser.add_argument("--queue", action="store_true", help="Leave it to a worker. Default: train here and now.")
+
+    def handle(self, *args: Any, **given: Any) -> None:
+        try:
+            run = _start(given)
+            if given["queue"]:
+                from games.queue import enqueue
+
+                enqueue(run)
+                self.stdout.write(f"{run} is on the queue: manage.py worker trains it, manage.py runs shows it.")
+                return
+            with bar(f"training {run}") as report:
+                run = run_in_foreground(run, on_progress=report)
+        except (RunError, ConfigError, LeaseLost) as error:
+            raise CommandError(str(error)) from error
+        except (Cancelled, KeyboardInterrupt) as error:
+            raise CommandError("Stopped, and saved. The same command goes on from there.", returncode=3) from error
+        self.stdout.write(f"Speaker {run.speaker} is published ({run.speaker.digest[:12] if run.speaker else ''}).")
+
+
+def _start(given: dict[str, Any]) -> TrainingRun:
+    """Everything that can be wrong is found here, before any long work."""
+    method = given["method"]
+    load(method)
+    pair_set = PairSet.objects.filter(name=given["pairs"]).first()
+    if pair_set is None:
+        raise RunError(f"There is no pair set {given['pairs']!r}. Build one: manage.py build_pairs.")
+    overrides = parse(method, given["set"])
+    config(given["preset"] or "bundled", method, overrides)  # a wrong setting is refused before a row for the base is made
+    base = base_speaker(given["base"])
+    whole = config(given["preset"] or default_preset(base.base_model), method, overrides)
+    name = given["name"] or f"{method}-{pair_set.name}-{given['seed']}"
+    return start_run(method=method, base=base, pair_set=pair_set, config=whole, seed=given["seed"], name=name)

@@ -1,0 +1,251 @@
+"""Starts a method's trainer as a subprocess, mirrors its folder in the run's row, and publishes the result.
+
+The row is the truth for people, the folder for the trainer. If this process dies, the trainer notices, saves and ends (it watches its parent);
+whoever takes the job over waits until the folder is free and goes on from the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from games.jobs import Cancelled, Lease, LeaseLost
+from games.models import Speaker
+from training.models import PairSet, TrainingRun
+from training.pairs import preference_rows
+from training.registry import RunError, model_path, publish, refuse_taken_name, run_folder
+from training.trainers import METHODS, load
+from training.trainers.base import PARENT
+from training.trainers.folder import DONE, STOPPED, Folder
+from training.trainers.presets import config as whole_config
+from training.trainers.presets import default_preset
+
+Report = Callable[[int, int, str], None]
+"""Called with (done, total, message)."""
+SAVING_SECONDS = 120.0
+"""How long a trainer that is asked to stop may take to save."""
+FRUITLESS_STARTS = 3
+"""A trainer that is killed from outside is started again; after so many starts in a row without a new checkpoint the run fails."""
+
+
+def start_run(*, method: str, base: Speaker, pair_set: PairSet | None, config: Mapping[str, Any], seed: int, name: str) -> TrainingRun:
+    """The run with these settings, as a draft for a worker or `run_in_foreground`. Asking again for the same gives the one that is there.
+
+    `config`: what differs from the defaults for this base (the bundled speaker's recipe, or the paper's numbers).
+
+    Raises:
+        RunError: it could not be trained, or the name is taken by a run with other settings; nothing is written.
+        ConfigError: no such method or setting, or a value of the wrong type.
+    """
+    load(method)
+    whole = whole_config(default_preset(base.base_model), method, config)
+    _refuse_impossible(method, base, pair_set)
+    asked = {"method": method, "base": base, "pair_set": pair_set, "config": whole, "seed": seed}
+    found = TrainingRun.objects.select_related("base", "pair_set").filter(name=name).first()
+    if found:
+        differing = [key for key, value in asked.items() if getattr(found, key) != value]
+        if differing:
+            raise RunError(f"There is a run {name!r} already, with another {' and another '.join(differing)}. Choose another --name.")
+        return found
+    refuse_taken_name(name)
+    return TrainingRun.objects.create(name=name, folder=f"runs/{name}", total=whole["steps"], **asked)
+
+
+def _refuse_impossible(method: str, base: Speaker, pair_set: PairSet | None) -> None:
+    if base.backend != "local":
+        raise RunError(f"{base} is a {base.backend!r} speaker: only 'local' ones have weights to train. Give another --base.")
+    if pair_set is None or not pair_set.pairs.exists():
+        raise RunError(f"The method {method} learns from pairs, and there are none{f' in {pair_set}' if pair_set else ''}. manage.py build_pairs")
+    if pair_set.rule != method:
+        raise RunError(
+            f"The pairs {pair_set.name!r} are made by the rule {pair_set.rule!r}; the method {method!r} needs its own: build_pairs --rule {method}."
+        )
+    missing = [name for name in ("torch", "trl", "peft") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise RunError(f"Training needs {' and '.join(missing)}: pip install -r requirements.txt")
+    model_path(base)
+
+
+def prepare_folder(run: TrainingRun) -> Folder:
+    """Write `config.json` and `train.jsonl`. A folder of the same name with other content is moved aside, not mixed in and not deleted."""
+    folder, base, pair_set = run_folder(run), run.base, run.pair_set
+    rows = preference_rows(pair_set, prompt_style=base.prompt_style) if pair_set else []
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    job = {
+        "method": run.method,
+        "name": run.name,
+        "model": model_path(base),
+        "adapter": str(settings.DATA_DIR / base.adapter) if base.adapter else "",
+        "seed": run.seed,
+        "config": run.config,
+        "data": hashlib.sha256(text.encode()).hexdigest(),
+    }
+    if (folder.path / "config.json").exists():
+        if folder.job() == job:
+            return folder
+        folder.path.rename(folder.path.with_name(f"{folder.path.name}.before-{timezone.now():%Y%m%dT%H%M%S%f}"))
+    folder.path.mkdir(parents=True, exist_ok=True)
+    (folder.path / "train.jsonl").write_text(text)
+    folder.write("config.json", job)
+    return folder
+
+
+def run_in_foreground(run: TrainingRun, on_progress: Report | None = None) -> TrainingRun:
+    """Claim, train, publish, finish; goes on where an interrupted run was. A finished one is returned as it is.
+
+    Raises:
+        RunError: another process is at it, or training failed.
+        Cancelled: somebody asked it to stop.
+    """
+    if run.state == TrainingRun.State.DONE:
+        return run
+    lease = _claim(run)
+    try:
+        train(run, lease, on_progress)
+        lease.finish()
+    except (Cancelled, KeyboardInterrupt):
+        lease.finish(TrainingRun.State.CANCELLED, message="Stopped; start it again to go on.")
+        raise
+    except LeaseLost:
+        raise
+    except Exception as error:
+        lease.finish(TrainingRun.State.FAILED, error=str(error))
+        raise
+    return run
+
+
+def _claim(run: TrainingRun) -> Lease:
+    """The lease; a run whose process was killed a moment ago is free only when its heartbeat is stale, so this may wait that long."""
+    run.refresh_from_db()
+    run.requeue()
+    last_beat, limit = run.heartbeat_at, time.monotonic() + settings.JOB_STALE_SECONDS + 1
+    while (lease := run.claim(worker=f"{socket.gethostname()}:{os.getpid()}")) is None:
+        run.refresh_from_db()
+        if run.heartbeat_at != last_beat or run.is_over or time.monotonic() > limit:
+            raise RunError(f"{run} is {run.state}, held by {run.worker}. Stop it first: manage.py runs stop {run.name}")
+        time.sleep(0.5)
+    return lease
+
+
+def run(job: TrainingRun, lease: Lease) -> None:
+    """What a worker calls for a claimed run; the caller finishes the row."""
+    train(job, lease)
+
+
+def train(job: TrainingRun, lease: Lease, on_progress: Report | None = None) -> Speaker:
+    """Train to the end and publish.
+
+    Raises:
+        RunError: training failed; the message is the trainer's last words.
+        Cancelled, LeaseLost: from the lease; the trainer has been stopped, and has saved.
+    """
+    folder = prepare_folder(job)
+    _free(folder, lease)
+    fruitless = 0
+    while not folder.is_complete():
+        before = folder.checkpoint_step()
+        code = _one_process(job, folder, lease, on_progress)
+        fruitless = 0 if folder.checkpoint_step() > before else fruitless + 1
+        if code == STOPPED:
+            lease.write()  # raises if it was stopped for a cancel or a take-over
+            raise Cancelled(f"{job} was stopped by the file 'stop' in its folder.")
+        if code != DONE and (code > 0 or fruitless >= FRUITLESS_STARTS):
+            raise RunError(_last_words(folder, code))
+    last = folder.metrics()
+    lease.write(done=last["step"], total=last["total"], message=_message(last), metrics=last)
+    speaker = publish(job)
+    if on_progress:
+        on_progress(job.done, job.total, f"published as {speaker}")
+    return speaker
+
+
+def _free(folder: Folder, lease: Lease) -> None:
+    """Wait until no other trainer works in the folder; one whose runner has lost the job is asked to stop."""
+    limit = time.monotonic() + SAVING_SECONDS
+    while folder.is_locked():
+        folder.ask_to_stop()
+        lease.write(message="waiting for an earlier trainer to save and end")
+        if time.monotonic() > limit:
+            raise RunError(f"Another trainer holds {folder.path} and does not stop. End its process, then start this run again.")
+        time.sleep(0.5)
+
+
+def _one_process(job: TrainingRun, folder: Folder, lease: Lease, on_progress: Report | None) -> int:
+    """Run one trainer process to its end, whatever that is, and return its exit code (negative: the signal that killed it)."""
+    with (folder.path / "log.txt").open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603  # our own module, on a folder we made
+            [sys.executable, "-m", METHODS[job.method], str(folder.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=settings.BASE_DIR,
+            env={**os.environ, PARENT: str(os.getpid())},
+            start_new_session=True,  # Ctrl-C reaches this process alone, which then stops the trainer in order
+        )
+    try:
+        while process.poll() is None:
+            _mirror(folder, lease, on_progress)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=settings.JOB_HEARTBEAT_SECONDS)
+    except Cancelled:
+        _stop(process, lease)
+        raise
+    finally:
+        _stop(process)
+    return process.returncode
+
+
+def _mirror(folder: Folder, lease: Lease, on_progress: Report | None) -> None:
+    """Write the trainer's latest line into the row; only beat while there is none yet."""
+    lines = [line for line in folder.progress() if "loss" in line]
+    if not lines:
+        lease.write(message="loading")
+        return
+    last = lines[-1]
+    lease.write(done=last["step"], total=last["total"], message=_message(last))
+    if on_progress:
+        on_progress(last["step"], last["total"], _message(last))
+
+
+def _message(line: dict[str, Any]) -> str:
+    parts = [("loss", "loss"), ("reward margin", "margin"), ("accuracy", "accuracy")]
+    return ", ".join(f"{words} {line[name]:.3f}" for words, name in parts if name in line)
+
+
+def _stop(process: subprocess.Popen[bytes], lease: Lease | None = None) -> None:
+    """Ask the trainer to save and end, wait for it (beating, with a lease), and kill it if it does not."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    limit = time.monotonic() + SAVING_SECONDS
+    while process.poll() is None:
+        if time.monotonic() > limit:
+            process.kill()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=settings.JOB_HEARTBEAT_SECONDS)
+        if lease:
+            with suppress(Cancelled):
+                lease.write()
+
+
+def _last_words(folder: Folder, code: int) -> str:
+    """The trainer's last line, or what the signal that killed it usually means."""
+    if code < 0:
+        return (
+            f"The trainer was killed {FRUITLESS_STARTS} times by signal {-code} without getting further; signal 9 mostly means that the machine "
+            f"ran out of memory: lower batch_size or max_length. See {folder.path}/log.txt."
+        )
+    lines = (folder.path / "log.txt").read_text(errors="replace").strip().splitlines()
+    return f"{lines[-1].removeprefix('Error: ') if lines else 'The trainer said nothing.'} (exit code {code}; see {folder.path}/log.txt)"
