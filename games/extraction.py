@@ -68,7 +68,7 @@ def parse(text: str) -> Extracted | None:
 
 # Free text
 
-FINAL = re.compile(r"^\W*(?:final )?answer\W*?[:=](?P<answer>.*)$", re.IGNORECASE | re.MULTILINE)
+FINAL = re.compile(r"^[^\w\n]*(?:final )?answer[^\w\n]*?[:=](?P<answer>.*)$", re.IGNORECASE | re.MULTILINE)
 IS = re.compile(r"\b(?:the (?:correct |right )?answer (?:is|was|would be)|my answer is)[ :]+(?P<answer>[^\n]+)", re.IGNORECASE)
 NO_ANSWER = re.compile(
     r"(?:(?:sorry|honestly|unfortunately|hmm|well|i'm afraid)\W+)*"
