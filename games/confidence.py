@@ -60,14 +60,14 @@ def plain(text: str) -> str:
 
 DIGITS = r"(?<![\d.])(?P<n>\d{1,9}(?:\.\d{1,9})?)"
 PERCENT = rf"{DIGITS} ?(?P<percent>%|percent\b|per cent\b)"
-LONE = re.compile(rf"{DIGITS}(?: ?(?P<percent>%|percent|per cent)| ?(?:/|out of) ?(?P<of>\d{1,9}))?")
+LONE = re.compile(rf"{DIGITS}(?: ?(?P<percent>%|percent|per cent)| ?(?:/|out of) ?(?P<of>\d{{1,9}}))?")
 SURE = r"sure|certain|confident|positive|convinced|chance|likely|likelihood|probability|confidence|odds"
 UNSURE = r"unsure|uncertain|unlikely|doubt|doubtful|wrong"
 NUMBERS = [
     re.compile(rf"(?P<negated>\bnot )?(?:\b(?:only|about|around|roughly|even|at least) )?{PERCENT}(?: \w+)?? (?:{SURE}|(?P<doubt>{UNSURE}))\b"),
     re.compile(rf"\b(?:confidence|certainty|probability|likelihood)\b(?: \w+){{0,2}} ?[:=]? ?{LONE.pattern}(?![\d.]*\d)"),
     re.compile(rf"\bi (?:am|would say)(?: \w+)? {PERCENT}(?! of)"),
-    re.compile(rf"\b{DIGITS} (?:in|out of) (?P<of>\d{1,9})(?: \w+)?? (?:{SURE})\b"),
+    re.compile(rf"\b{DIGITS} (?:in|out of) (?P<of>\d{{1,9}})(?: \w+)?? (?:{SURE})\b"),
 ]
 
 

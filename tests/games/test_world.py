@@ -55,5 +55,5 @@ def test_a_broken_table_is_named_with_its_line(tmp_path: Path, rows: str, compla
 
 
 def test_a_question_without_its_subject_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="has no .subject. in it"):
+    with pytest.raises(ValueError, match=r"has no .subject. in it"):
         facts(write(tmp_path, "subject,rank,capital\n", "relation,question\ncapital,What?\n"))
