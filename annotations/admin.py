@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from annotations.models import Arm, ArmUtterance, Assignment, Participant, Study
+from annotations.setup import open_study
 from games.admin_pages import Readable, ResultAdmin
 
 
@@ -32,13 +33,26 @@ class StudyAdmin(Readable):
     list_select_related = ("owner",)
     search_fields = ("name", "title")
     autocomplete_fields = ("owner",)
-    readonly_fields = ("state", "listener", "seed", "created_at", "opened_at", "participant_page", "results_page")
+    readonly_fields = ("state", "listener", "rounds", "seed", "created_at", "opened_at", "participant_page", "results_page")
+    actions = ("open",)
     date_hierarchy = "created_at"
     inlines: ClassVar = [ArmInline]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A study is made with its arms and its listener together, by `annotations.setup`."""
         return False
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Studies are not deleted by the dozen."""
+        actions: dict[str, Any] = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    @admin.action(description="Open the selected studies: let people in", permissions=["change"])
+    def open(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
+        for study in studies:
+            open_study(study)
+        self.message_user(request, f"Open: {', '.join(study.name for study in studies)}.", messages.SUCCESS)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Study]:
         people = Q(participants__is_bot=False)
@@ -86,7 +100,7 @@ class ArmAdmin(ResultAdmin):
 @admin.register(ArmUtterance)
 class ArmUtteranceAdmin(ResultAdmin):
     list_display = ("id", "arm", "question", "text")
-    list_filter = ("arm__study", "arm")
+    list_filter = ("arm__study", "arm__name")
     list_select_related = ("arm__study", "question", "utterance")
     search_fields = ("question__text", "utterance__text")
 
@@ -114,7 +128,7 @@ class ParticipantAdmin(ResultAdmin):
 @admin.register(Assignment)
 class AssignmentAdmin(ResultAdmin):
     list_display = ("participant", "position", "arm", "question", "verdict", "shown_at", "answered_at")
-    list_filter = ("arm__study", "arm", ("judgment", admin.EmptyFieldListFilter), "judgment__accepted")
+    list_filter = ("arm__study", "arm__name", ("judgment", admin.EmptyFieldListFilter), "judgment__accepted")
     list_select_related = ("participant", "arm__study", "question", "judgment")
     search_fields = ("participant__code", "question__text")
     date_hierarchy = "answered_at"

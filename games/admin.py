@@ -103,7 +103,7 @@ class GameAdmin(JobAdmin):
 @admin.register(Utterance)
 class UtteranceAdmin(ResultAdmin):
     list_display = ("short_text", "answer", "is_correct", "question", "speaker", "game_id", "sample")
-    list_filter = ("is_correct", AbstainedFilter, "speaker", "question__dataset", "question__split", ("game", admin.RelatedOnlyFieldListFilter))
+    list_filter = ("is_correct", AbstainedFilter, "speaker", "question__dataset", "question__split")
     list_select_related = ("question", "speaker")
     search_fields = ("text", "question__text")
     date_hierarchy = "created_at"

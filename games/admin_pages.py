@@ -21,13 +21,15 @@ from games.jobs import Job
 
 
 class StartForm(forms.Form):
-    """The few plain fields with which a job is started."""
+    """The few plain fields with which a job is started. `refusals`: what `start()` raises with a message for the user."""
+
+    refusals: tuple[type[Exception], ...] = (ValueError,)
 
     def start(self) -> Job:
         """Make the job of the cleaned fields, or find the one that they made before; it is not on the queue yet.
 
         Raises:
-            ValueError: these fields cannot be; the message is for the user.
+            One of `refusals`: these fields cannot be; the message is for the user.
         """
         raise NotImplementedError
 
@@ -129,7 +131,7 @@ class JobAdmin(Readable):
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = self.start_form(request.POST or None)
+        form = self.start_form(request.POST if request.method == "POST" else None)
         job = self._started(request, form) if request.method == "POST" and form.is_valid() else None
         if job is not None:
             return HttpResponseRedirect(job.get_absolute_url())
@@ -149,7 +151,7 @@ class JobAdmin(Readable):
 
         try:
             job = form.start()
-        except ValueError as error:
+        except form.refusals as error:
             form.add_error(None, str(error))
             return None
         if job.state == Job.State.DRAFT:

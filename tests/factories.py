@@ -3,6 +3,9 @@
 from itertools import count
 from typing import Any
 
+from django.utils import timezone
+
+from annotations.models import Arm, ArmUtterance, Assignment, Participant, Study
 from games.models import Dataset, Game, Judgment, Listener, Question, Speaker, Split, Utterance
 from training.models import Comparison, Evaluation, PairSet, PreferencePair, TrainingRun
 
@@ -112,3 +115,40 @@ def make_comparison(**kwargs: Any) -> Comparison:
     kwargs["dataset"] = kwargs.get("dataset") or make_dataset()
     kwargs["listener"] = kwargs.get("listener") or make_listener()
     return Comparison.objects.create(**kwargs)
+
+
+def make_study(**kwargs: Any) -> Study:
+    """Without arms: a test that needs people to judge makes it by `annotations.setup`."""
+    kwargs.setdefault("name", f"study-{next(_numbers)}")
+    kwargs.setdefault("title", "Trivia answers")
+    kwargs["listener"] = kwargs.get("listener") or make_listener(kind=Listener.Kind.HUMAN)
+    return Study.objects.create(**kwargs)
+
+
+def make_arm(**kwargs: Any) -> Arm:
+    kwargs["study"] = kwargs.get("study") or make_study()
+    kwargs["speaker"] = kwargs.get("speaker") or make_speaker()
+    kwargs.setdefault("name", f"arm-{next(_numbers)}")
+    return Arm.objects.create(**kwargs)
+
+
+def make_arm_utterance(**kwargs: Any) -> ArmUtterance:
+    kwargs["arm"] = kwargs.get("arm") or make_arm()
+    kwargs["utterance"] = kwargs.get("utterance") or make_utterance(speaker=kwargs["arm"].speaker)
+    return ArmUtterance.objects.create(question=kwargs["utterance"].question, **kwargs)
+
+
+def make_participant(**kwargs: Any) -> Participant:
+    kwargs["study"] = kwargs.get("study") or make_study()
+    return Participant.objects.create(**kwargs)
+
+
+def make_assignment(**kwargs: Any) -> Assignment:
+    """Answered, if a `judgment` is given."""
+    kwargs["arm"] = kwargs.get("arm") or make_arm()
+    kwargs["participant"] = kwargs.get("participant") or make_participant(study=kwargs["arm"].study)
+    judgment = kwargs.get("judgment")
+    kwargs["utterance"] = kwargs.get("utterance") or (judgment.utterance if judgment else make_utterance(speaker=kwargs["arm"].speaker))
+    kwargs.setdefault("position", next(_numbers))
+    kwargs.setdefault("answered_at", timezone.now() if judgment else None)
+    return Assignment.objects.create(question=kwargs["utterance"].question, **kwargs)

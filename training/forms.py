@@ -9,10 +9,13 @@ from django import forms
 from games.admin_pages import StartForm
 from games.models import Dataset, Listener, Speaker, Split
 from training.models import Comparison, PairSet, TrainingRun
+from training.registry import RunError
 from training.trainers import METHODS
+from training.trainers.config import ConfigError
 
 
 class StartRunForm(StartForm):
+    refusals = (RunError, ConfigError)
     name = forms.SlugField(max_length=100, help_text="Of the run, and of the speaker that comes of it.")
     method = forms.ChoiceField(choices=[(name, name) for name in METHODS])
     base = forms.ModelChoiceField(Speaker.objects.order_by("name"), help_text="The speaker that is trained.")
