@@ -33,6 +33,8 @@ __all__ = ["BadRow", "Reading", "Row", "Unreadable", "read"]
 BUNDLED = "bundled"
 SPLITS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation", "test": "test"}
 LONGEST_KEY = 200
+WITHHELD = "<unk>"
+"""What stands for the answer in TriviaQA's test split, whose answers are not published."""
 
 
 class Recorded(NamedTuple):
@@ -180,7 +182,7 @@ def _hub_trivia_qa(record: Record) -> Row:
 
 def _trivia(record: Record, question: str, key: str, answers: list[Any], split: str) -> Row:
     text = _text(record, question)
-    found = [answer for given in answers if given is not None for answer in strings(given, "the answer")]
+    found = [answer for given in answers if given is not None for answer in strings(given, "the answer") if answer != WITHHELD]
     return Row(_text(record, key) or key_of(text), text, _answers(found), split)
 
 

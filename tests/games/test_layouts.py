@@ -100,6 +100,11 @@ def test_it_reads_triviaqas_own_json_with_its_split(tmp_path: Path) -> None:
     assert read(path).rows == [Row("tc_2", "Who wrote Emma?", AUSTEN, "validation")]
 
 
+def test_a_question_whose_answer_triviaqa_withholds_is_a_bad_row(tmp_path: Path) -> None:
+    withheld = {**HUB_TRIVIA_QA, "answer": {"value": "<unk>", "aliases": [], "normalized_aliases": []}}
+    assert "no accepted answer" in read(write(tmp_path / "test.jsonl", withheld)).bad[0].problem
+
+
 def test_our_csv_separates_answers_by_bars_and_may_leave_columns_out(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text('\ufeffquestion,answers,popularity\n"Rome, is it?",Rome | Roma,\n', encoding="utf-8")
