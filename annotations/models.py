@@ -103,6 +103,10 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
     def answered(self) -> Self:
         return self.filter(judgment__isnull=False)
 
+    def for_results(self) -> Self:
+        """Answered by a person, with a judgment that no rule has excluded, on a graded answer."""
+        return self.filter(judgment__isnull=False, judgment__excluded="", utterance__is_correct__isnull=False, participant__is_bot=False)
+
 
 class Assignment(models.Model):
     """One utterance given to one person, in one place of their session."""
@@ -131,3 +135,8 @@ class Assignment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.participant} {self.position}"
+
+    @property
+    def judged_well(self) -> bool:
+        """A right answer accepted, or a wrong one rejected. Needs `judgment` and `utterance` loaded."""
+        return self.judgment is not None and self.judgment.accepted == bool(self.utterance.is_correct)

@@ -2,14 +2,23 @@
 
 from typing import Any
 
-from django.urls import path
+from django.urls import include, path
 
 from annotations import views
 
 app_name = "annotations"
 
+# /s/<study>/
+study_urls = [
+    path("", views.study, name="study"),
+    path("consent/", views.consent, name="consent"),
+    path("answer/", views.answer, name="answer"),
+    path("results/", views.results, name="results"),
+    path("results/figure.svg", views.results_figure, name="results-figure"),
+]
+
 # /s/
 urlpatterns: list[Any] = [
     path("", views.studies, name="studies"),
-    path("<slug:name>/", views.study, name="study"),
+    path("<slug:name>/", include(study_urls)),
 ]

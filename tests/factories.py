@@ -1,11 +1,12 @@
 """Rows for tests: functions with defaults; what a test says nothing about does not matter to it."""
 
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
 from django.utils import timezone
 
-from annotations.models import Arm, ArmUtterance, Assignment, Participant, Study
+from annotations.models import Arm, ArmUtterance, Assignment, Participant, Study, participant_code
 from games.models import Dataset, Game, Judgment, Listener, Question, Speaker, Split, Utterance
 from training.models import Comparison, Evaluation, PairSet, PreferencePair, TrainingRun
 
@@ -152,3 +153,34 @@ def make_assignment(**kwargs: Any) -> Assignment:
     kwargs.setdefault("position", next(_numbers))
     kwargs.setdefault("answered_at", timezone.now() if judgment else None)
     return Assignment.objects.create(question=kwargs["utterance"].question, **kwargs)
+
+
+def make_open_study(*, questions: int = 12, arms: int = 2, right: bool = True, **kwargs: Any) -> Study:
+    """Open, of so many arms that all answer the same questions; the first arm's answers are `right`, the others' the opposite."""
+    number = next(_numbers)
+    kwargs.setdefault("name", f"study-{number}")
+    kwargs.setdefault("title", "Trivia: which answers would you trust?")
+    kwargs.setdefault("state", Study.State.OPEN)
+    kwargs.setdefault("rounds", 10)
+    kwargs.setdefault("listener", None)
+    kwargs["listener"] = kwargs["listener"] or make_listener(kind=Listener.Kind.HUMAN, name=f"people-{number}", threshold=0.5)
+    study = Study.objects.create(**kwargs)
+    asked = [make_question() for _ in range(questions)]
+    for position in range(1, arms + 1):
+        arm = study.arms.create(name=f"arm-{position}", speaker=make_speaker(), position=position)
+        answer = "Paris" if right == (position == 1) else "Lyon"
+        for question in asked:
+            utterance = make_utterance(speaker=arm.speaker, question=question, answer=answer)
+            arm.shown.create(question=question, utterance=utterance)
+    return study
+
+
+def make_session(*, study: Study, verdicts: Sequence[bool] = (), **kwargs: Any) -> Participant:
+    """Has entered the study, and answered the first rounds with these verdicts."""
+    from annotations import flow
+
+    person = flow.enter(study=study, code=participant_code(), **kwargs)
+    for position, accepted in enumerate(verdicts, start=1):
+        flow.current(person)
+        flow.answer(participant=person, position=position, accepted=accepted)
+    return person
