@@ -48,4 +48,4 @@ def _table(found: report.StudyResults) -> Table:
 
 
 def _cell(estimate: Estimate) -> str:
-    return "–" if estimate.value is None else f"{percent(estimate.value)} [{percent(estimate.low)}, {percent(estimate.high)}]"
+    return "–" if estimate.value is None else f"{percent(estimate.value)}\n[{percent(estimate.low)}, {percent(estimate.high)}]"
