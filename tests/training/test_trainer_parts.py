@@ -31,7 +31,7 @@ def test_importing_a_method_imports_no_torch():
     import subprocess
     import sys
 
-    code = "import sys, training.trainers.presets; from training.trainers import METHODS, load; [load(m) for m in METHODS]; print('torch' in sys.modules)"
+    code = "import sys; from training.trainers import METHODS, load, presets; [load(m) for m in METHODS]; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
 
 
