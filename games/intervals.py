@@ -7,7 +7,7 @@ and every metric takes those counts as weights. The same draw serves all metrics
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from games import metrics
-from games.metrics import RATES, Floats, Outcomes
+from games.metrics import RATES, Flags, Floats, Outcomes
 
 RESAMPLES = 1000
 LEVEL = 0.95
@@ -24,6 +24,7 @@ TOO_FEW = 0.5
 """No interval where a metric is undefined in more than this share of the resamples."""
 BLOCK = 2_000_000
 """Weights held in memory at once."""
+FALSE = "false_accept_rate"
 Z = NormalDist().inv_cdf(0.5 + LEVEL / 2)
 
 
@@ -124,7 +125,7 @@ def compare(base: Outcomes, other: Outcomes, *, resamples: int = RESAMPLES, seed
     return Paired(
         questions=len(shared),
         differences={name: _difference(name, each[0][name], each[1][name], drawn[1][name] - drawn[0][name]) for name in each[0]},
-        false_accept_reduction=_reduction(*(one["false_accept_rate"] for one in each), *(one["false_accept_rate"] for one in drawn)),
+        false_accept_reduction=_reduction(each[0][FALSE], each[1][FALSE], drawn[0][FALSE], drawn[1][FALSE]),
         mcnemar={name: _mcnemar(*(_first_of_each(one, flags(one)) for one in sides)) for name, flags in OUTCOMES.items()},
     )
 
@@ -155,7 +156,7 @@ def _reduction(base: Estimate, other: Estimate, base_drawn: Floats, other_drawn:
 
 # McNemar's test
 
-OUTCOMES = {
+OUTCOMES: dict[str, Callable[[Outcomes], Flags]] = {
     "false_accept": lambda o: o.accepted & ~o.correct,
     "true_accept": lambda o: o.accepted & o.correct,
     "correct": lambda o: o.correct,
@@ -163,12 +164,12 @@ OUTCOMES = {
 """As in LACIE's human evaluation (Table 2): per question, whether a wrong answer was accepted, and whether a right one was."""
 
 
-def _first_of_each(outcomes: Outcomes, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _first_of_each(outcomes: Outcomes, flags: Flags) -> Flags:
     """One flag a question, in the order of questions: that of its first utterance, for the test takes pairs as independent."""
     return flags[np.unique(outcomes.question, return_index=True)[1]]
 
 
-def _mcnemar(base: NDArray[np.bool_], other: NDArray[np.bool_]) -> McNemar:
+def _mcnemar(base: Flags, other: Flags) -> McNemar:
     from scipy.stats import binomtest  # takes half a second to import
 
     only_base, only_other = int((base & ~other).sum()), int((other & ~base).sum())

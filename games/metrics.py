@@ -47,8 +47,14 @@ class Outcomes:
         return len(self.question)
 
     def where(self, flags: Flags) -> Outcomes:
-        columns = (self.question, self.correct, self.accepted, self.probability, self.abstained)
-        return Outcomes(*(column[flags] for column in columns), None if self.garbled is None else self.garbled[flags])
+        return Outcomes(
+            question=self.question[flags],
+            correct=self.correct[flags],
+            accepted=self.accepted[flags],
+            probability=self.probability[flags],
+            abstained=self.abstained[flags],
+            garbled=None if self.garbled is None else self.garbled[flags],
+        )
 
     def answered(self) -> Outcomes:
         return self.where(~self.abstained)
