@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
@@ -17,26 +17,16 @@ from annotations.setup import open_study
 from games.admin_pages import Readable, ResultAdmin
 
 
-class ArmInline(admin.TabularInline):
-    model = Arm
-    extra = 0
-    can_delete = False
-    fields = ("position", "name", "speaker")
-    readonly_fields = fields
-    max_num = 0
-
-
 @admin.register(Study)
 class StudyAdmin(Readable):
-    list_display = ("name", "title", "state", "rounds", "entered", "finished", "owner", "created_at", "participant_page", "results_page")
+    list_display = ("name", "state", "participant_page", "results_page", "entered", "finished", "rounds", "title", "owner", "created_at")
     list_filter = ("state",)
     list_select_related = ("owner",)
     search_fields = ("name", "title")
-    autocomplete_fields = ("owner",)
-    readonly_fields = ("state", "listener", "rounds", "seed", "created_at", "opened_at", "participant_page", "results_page")
+    raw_id_fields = ("owner",)
+    readonly_fields = ("state", "arm_names", "listener", "rounds", "seed", "created_at", "opened_at", "participant_page", "results_page")
     actions = ("open",)
     date_hierarchy = "created_at"
-    inlines: ClassVar = [ArmInline]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A study is made with its arms and its listener together, by `annotations.setup`."""
@@ -73,6 +63,10 @@ class StudyAdmin(Readable):
     def finished(self, study: Study) -> int:
         return study.finished_count  # type: ignore[attr-defined]  # annotated above
 
+    @admin.display(description="arms")
+    def arm_names(self, study: Study) -> str:
+        return ", ".join(f"{arm.name}: {arm.speaker}" for arm in study.arms.select_related("speaker")) or "–"
+
     @admin.display(description="participants' page")
     def participant_page(self, study: Study) -> SafeString:
         return format_html("<a href='{}'>open</a>", study.get_absolute_url())
@@ -99,10 +93,14 @@ class ArmAdmin(ResultAdmin):
 
 @admin.register(ArmUtterance)
 class ArmUtteranceAdmin(ResultAdmin):
-    list_display = ("id", "arm", "question", "text")
+    list_display = ("id", "arm", "question_text", "text")
     list_filter = ("arm__study", "arm__name")
     list_select_related = ("arm__study", "question", "utterance")
     search_fields = ("question__text", "utterance__text")
+
+    @admin.display(description="question", ordering="question__text")
+    def question_text(self, shown: ArmUtterance) -> str:
+        return Truncator(shown.question.text).chars(80)
 
     @admin.display(description="utterance")
     def text(self, shown: ArmUtterance) -> str:
@@ -127,11 +125,15 @@ class ParticipantAdmin(ResultAdmin):
 
 @admin.register(Assignment)
 class AssignmentAdmin(ResultAdmin):
-    list_display = ("participant", "position", "arm", "question", "verdict", "shown_at", "answered_at")
+    list_display = ("participant", "position", "arm", "question_text", "verdict", "shown_at", "answered_at")
     list_filter = ("arm__study", "arm__name", ("judgment", admin.EmptyFieldListFilter), "judgment__accepted")
     list_select_related = ("participant", "arm__study", "question", "judgment")
     search_fields = ("participant__code", "question__text")
     date_hierarchy = "answered_at"
+
+    @admin.display(description="question", ordering="question__text")
+    def question_text(self, given: Assignment) -> str:
+        return Truncator(given.question.text).chars(80)
 
     @admin.display(boolean=True, description="accepted", ordering="judgment__accepted")
     def verdict(self, assignment: Assignment) -> bool | None:

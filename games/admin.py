@@ -27,23 +27,28 @@ class AbstainedFilter(admin.SimpleListFilter):
         return rows if self.value() is None else rows.filter(answer__isnull=self.value() == "yes")
 
 
-class UsableFilter(admin.SimpleListFilter):
-    title = "in the results"
-    parameter_name = "usable"
+class ExcludedFilter(admin.SimpleListFilter):
+    title = "kept out of results"
+    parameter_name = "kept_out"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Counts"), ("no", "Excluded")]
+        reasons = Judgment.objects.exclude(excluded="").order_by("excluded").values_list("excluded", flat=True).distinct()
+        return [("no", "No, it counts"), ("yes", "Yes, for any reason"), *((f"for {reason}", f"Yes: {reason}") for reason in reasons)]
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Judgment]) -> QuerySet[Judgment]:
-        if self.value() is None:
+        chosen = self.value()
+        if chosen is None:
             return rows
-        return rows.filter(excluded="") if self.value() == "yes" else rows.exclude(excluded="")
+        if chosen in ("yes", "no"):
+            return rows.exclude(excluded="") if chosen == "yes" else rows.usable()  # type: ignore[attr-defined]  # JudgmentQuerySet
+        return rows.filter(excluded=chosen.removeprefix("for "))
 
 
 @admin.register(Dataset)
 class DatasetAdmin(Readable):
     list_display = ("name", "title", "question_count", "licence", "created_at")
     search_fields = ("name", "title", "source")
+    readonly_fields = ("created_at",)
     date_hierarchy = "created_at"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Dataset]:
@@ -61,7 +66,7 @@ class QuestionAdmin(Readable):
     list_filter = ("dataset", "split", "relation")
     list_select_related = ("dataset",)
     search_fields = ("text", "subject", "key")
-    autocomplete_fields = ("dataset",)
+    raw_id_fields = ("dataset",)
 
     @admin.display(description="answer")
     def canonical(self, question: Question) -> str:
@@ -74,8 +79,8 @@ class SpeakerAdmin(Readable):
     list_filter = ("backend", "method")
     list_select_related = ("parent",)
     search_fields = ("name", "base_model", "digest")
-    autocomplete_fields = ("parent",)
-    readonly_fields = ("digest", "rendered_card")
+    raw_id_fields = ("parent",)
+    readonly_fields = ("digest", "created_at", "rendered_card")
     date_hierarchy = "created_at"
 
     @admin.display(description="card, as its page shows it")
@@ -86,6 +91,7 @@ class SpeakerAdmin(Readable):
 @admin.register(Listener)
 class ListenerAdmin(Readable):
     list_display = ("name", "kind", "threshold", "created_at")
+    readonly_fields = ("created_at",)
     list_filter = ("kind",)
     search_fields = ("name",)
     date_hierarchy = "created_at"
@@ -94,7 +100,7 @@ class ListenerAdmin(Readable):
 @admin.register(Game)
 class GameAdmin(JobAdmin):
     start_form = StartGameForm
-    list_display = ("__str__", "how", "progress", "split", "samples", "temperature", "seed", "created_at", "watch")
+    list_display = ("__str__", "watch", "how", "progress", "samples", "seed", "created_at")
     list_filter = ("state", "split", "dataset", "speaker")
     list_select_related = ("speaker", "dataset")
     search_fields = ("speaker__name", "dataset__name", "message")
@@ -102,11 +108,15 @@ class GameAdmin(JobAdmin):
 
 @admin.register(Utterance)
 class UtteranceAdmin(ResultAdmin):
-    list_display = ("short_text", "answer", "is_correct", "question", "speaker", "game_id", "sample")
+    list_display = ("short_text", "answer", "is_correct", "short_question", "speaker", "game_id", "sample")
     list_filter = ("is_correct", AbstainedFilter, "speaker", "question__dataset", "question__split")
     list_select_related = ("question", "speaker")
     search_fields = ("text", "question__text")
     date_hierarchy = "created_at"
+
+    @admin.display(description="question", ordering="question__text")
+    def short_question(self, utterance: Utterance) -> str:
+        return Truncator(utterance.question.text).chars(100)
 
     @admin.display(description="text", ordering="text")
     def short_text(self, utterance: Utterance) -> str:
@@ -115,8 +125,8 @@ class UtteranceAdmin(ResultAdmin):
 
 @admin.register(Judgment)
 class JudgmentAdmin(ResultAdmin):
-    list_display = ("id", "listener", "judge", "accepted", "probability", "is_correct", "short_text", "reason", "excluded", "created_at")
-    list_filter = ("accepted", UsableFilter, "excluded", "listener", "utterance__is_correct", "utterance__speaker")
+    list_display = ("id", "listener", "judge", "accepted", "is_correct", "rounded", "short_text", "reason", "excluded")
+    list_filter = ("accepted", ExcludedFilter, "listener", "utterance__is_correct", "utterance__speaker")
     list_select_related = ("listener", "utterance")
     search_fields = ("judge", "utterance__text", "utterance__question__text", "reason")
     date_hierarchy = "created_at"
@@ -124,6 +134,10 @@ class JudgmentAdmin(ResultAdmin):
     @admin.display(description="right", boolean=True, ordering="utterance__is_correct")
     def is_correct(self, judgment: Judgment) -> bool | None:
         return judgment.utterance.is_correct
+
+    @admin.display(description="probability", ordering="probability")
+    def rounded(self, judgment: Judgment) -> str:
+        return "–" if judgment.probability is None else f"{judgment.probability:.2f}"
 
     @admin.display(description="utterance")
     def short_text(self, judgment: Judgment) -> str:

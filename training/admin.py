@@ -33,10 +33,14 @@ class PairSetAdmin(ResultAdmin):
 
 @admin.register(PreferencePair)
 class PreferencePairAdmin(ResultAdmin):
-    list_display = ("id", "pair_type", "question", "chosen_text", "rejected_text", "pair_set")
+    list_display = ("id", "pair_type", "question_text", "chosen_text", "rejected_text", "pair_set")
     list_filter = ("pair_type", "pair_set")
     list_select_related = ("question", "chosen", "rejected", "pair_set")
     search_fields = ("question__text", "chosen__text", "rejected__text")
+
+    @admin.display(description="question", ordering="question__text")
+    def question_text(self, pair: PreferencePair) -> str:
+        return Truncator(pair.question.text).chars(80)
 
     @admin.display(description="chosen")
     def chosen_text(self, pair: PreferencePair) -> str:
@@ -50,7 +54,7 @@ class PreferencePairAdmin(ResultAdmin):
 @admin.register(TrainingRun)
 class TrainingRunAdmin(JobAdmin):
     start_form = StartRunForm
-    list_display = ("name", "method", "base", "pair_set", "how", "progress", "speaker", "created_at", "watch")
+    list_display = ("name", "watch", "how", "progress", "method", "base", "pair_set", "speaker", "created_at")
     list_filter = ("state", "method", "base")
     list_select_related = ("base", "pair_set", "speaker")
     search_fields = ("name", "base__name", "pair_set__name", "message")
@@ -87,7 +91,7 @@ class EvaluationAdmin(ResultAdmin):
 @admin.register(Comparison)
 class ComparisonAdmin(JobAdmin):
     start_form = StartComparisonForm
-    list_display = ("name", "speaker_names", "listener", "dataset", "split", "how", "progress", "created_at", "watch")
+    list_display = ("name", "watch", "how", "progress", "speaker_names", "listener", "dataset", "split", "created_at")
     list_filter = ("state", "dataset", "split", "listener")
     list_select_related = ("dataset", "listener")
     search_fields = ("name", "speakers", "listener__name")
