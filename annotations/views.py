@@ -68,11 +68,11 @@ def answer(request: HttpRequest, name: str) -> HttpResponse:
         return HttpResponseClientRedirect(row.get_absolute_url()) if _by_htmx(request) else redirect(row)
     form = AnswerForm(request.POST)
     if not form.is_valid():
-        return _page(request, row, participant, status=400)
+        return _refuse(request, row, participant, status=400)
     try:
         flow.answer(participant=participant, position=form.cleaned_data["position"], accepted=form.cleaned_data["verdict"] == "accept")
     except flow.NotShown:
-        return _page(request, row, participant, status=409)
+        return _refuse(request, row, participant, status=409)
     except flow.NotOpen:
         pass  # what follows says so
     if _by_htmx(request):
@@ -159,6 +159,13 @@ def _consent(request: HttpRequest, row: Study, status: int = 200) -> HttpRespons
 
 def _page(request: HttpRequest, row: Study, participant: Participant, status: int = 200) -> HttpResponse:
     return render(request, "annotations/session.html", {"study": row, **_where(participant)}, status=status)
+
+
+def _refuse(request: HttpRequest, row: Study, participant: Participant, status: int) -> HttpResponse:
+    """The page as it is for this person now; by htmx, the order to load it, since htmx shows no refusal."""
+    if _by_htmx(request):
+        return HttpResponse(status=status, headers={"HX-Redirect": row.get_absolute_url()})
+    return _page(request, row, participant, status=status)
 
 
 def _where(participant: Participant) -> dict[str, Any]:

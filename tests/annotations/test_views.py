@@ -162,6 +162,13 @@ def test_what_cannot_be_answered_is_refused_and_the_round_shown_again(study: Stu
     assert not Judgment.objects.exists()
 
 
+def test_by_htmx_a_refused_answer_loads_the_page_again(study: Study, ada: Client) -> None:
+    enter(ada)
+    ada.get("/s/trivia/")
+    response = answer(ada, 3, headers=HTMX)
+    assert (response.status_code, response.headers["HX-Redirect"]) == (409, "/s/trivia/")
+
+
 def test_who_is_not_known_is_sent_to_the_start(study: Study, ada: Client) -> None:
     assert answer(ada, 1).headers["Location"] == "/s/trivia/"
     assert answer(ada, 1, headers=HTMX).headers["HX-Redirect"] == "/s/trivia/"

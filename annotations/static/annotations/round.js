@@ -7,8 +7,9 @@ let sending = false;
 
 const form = () => document.querySelector("[data-verdict]");
 
+// A click, not form.requestSubmit(button): htmx sends the value of the button that was clicked.
 function press(button) {
-  if (!sending) form().requestSubmit(button);
+  if (!sending) button.click();
 }
 
 function explain(name) {
