@@ -10,7 +10,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
-from games.jobs import Job
+from games.jobs import Job, is_gone
 
 
 def find(label: str, pk: int) -> Job | None:
@@ -23,9 +23,9 @@ def find(label: str, pk: int) -> Job | None:
 
 
 def is_silent(job: Job) -> bool:
-    """Whether it says it runs but has not been beaten for `JOB_STALE_SECONDS`."""
+    """Whether it says it runs but its process is dead, or has not beaten for `JOB_STALE_SECONDS`."""
     limit = timezone.now() - dt.timedelta(seconds=settings.JOB_STALE_SECONDS)
-    return job.state == Job.State.RUNNING and (job.heartbeat_at is None or job.heartbeat_at < limit)
+    return job.state == Job.State.RUNNING and (job.heartbeat_at is None or job.heartbeat_at < limit or is_gone(job.worker))
 
 
 def snapshot(job: Job) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def snapshot(job: Job) -> dict[str, Any]:
 
 def _message(job: Job, silent: bool) -> str:
     if silent:
-        return "Its process has gone silent. A worker that runs takes it over by itself; a job started in a terminal waits for Resume."
+        return "Its process is gone or silent. A worker takes over what it was given; a job started in a terminal waits for Resume."
     if job.state == Job.State.QUEUED:
         return "Waiting for a worker. Is one running? Start it with: python manage.py worker"
     return job.message

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import json
+import socket
+import subprocess
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, Permission, User
@@ -44,6 +46,13 @@ def test_a_silent_job_can_be_resumed_and_says_so():
     game = make_game(state=Job.State.RUNNING, heartbeat_at=timezone.now() - dt.timedelta(hours=1))
     told = live.snapshot(game)
     assert told["can_resume"] and "silent" in told["message"]
+
+
+def test_a_job_whose_process_is_dead_is_silent_at_once():
+    process = subprocess.Popen(["true"])
+    process.wait()
+    game = make_game(state=Job.State.RUNNING, heartbeat_at=timezone.now(), worker=f"{socket.gethostname()}:{process.pid}")
+    assert live.snapshot(game)["can_resume"]
 
 
 def test_a_job_that_was_asked_to_stop_is_stopping_until_it_is_over():
