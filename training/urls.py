@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import include, path
 
-from training import run_views
+from training import run_views, views
 
 app_name = "training"
 
@@ -15,5 +15,18 @@ run_urls = [
     path("<int:pk>/progress.json", run_views.run_progress, name="run-progress"),
 ]
 
+# /training/comparisons/
+comparison_urls = [
+    path("", views.comparisons, name="comparisons"),
+    path("<int:pk>/", views.comparison, name="comparison"),
+    path("<int:pk>/figures/<slug:name>.<slug:kind>", views.comparison_figure, name="comparison-figure"),
+    path("<int:pk>/result.json", views.comparison_json, name="comparison-json"),
+    path("<int:pk>/table.csv", views.comparison_csv, name="comparison-csv"),
+    path("<int:pk>/figures.pdf", views.comparison_pdf, name="comparison-pdf"),
+]
+
 # /training/
-urlpatterns: list[Any] = [path("runs/", include(run_urls))]
+urlpatterns: list[Any] = [
+    path("runs/", include(run_urls)),
+    path("comparisons/", include(comparison_urls)),
+]
