@@ -88,6 +88,11 @@ class Speaker(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("games:speaker", args=[self.pk])
 
+    @property
+    def queue(self) -> str:
+        """Where its games wait: `gpu` for a model of any size, `default` for the bundled one and for those without a model."""
+        return "gpu" if self.backend == "local" and self.base_model != "bundled" else "default"
+
 
 class Listener(models.Model):
     """Who judges. `threshold` is the probability from which on an answer counts as accepted."""
@@ -127,7 +132,7 @@ class Game(Job):
     question_limit = models.PositiveIntegerField(null=True, blank=True)
     seed = models.PositiveIntegerField(default=0)
     chunk_size = models.PositiveIntegerField(default=64)
-    "Questions that are answered, judged and saved together. Part of the game's identity: the random numbers are drawn chunk by chunk."
+    "Questions that are answered, judged and saved together; what is said does not depend on it."
 
     objects = JobQuerySet.as_manager()
 
@@ -139,6 +144,10 @@ class Game(Job):
 
     def get_absolute_url(self) -> str:
         return reverse("games:game", args=[self.pk])
+
+    @property
+    def queue(self) -> str:
+        return self.speaker.queue
 
 
 class UtteranceQuerySet(models.QuerySet["Utterance"]):

@@ -9,12 +9,12 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 
 from django.apps import apps
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django_tasks import TaskResultStatus
@@ -165,12 +165,12 @@ def _hand_over(job: Job) -> int:
     return changed
 
 
-def keep_handing_over(over: threading.Event, every: float, close: Callable[[], None]) -> None:
+def keep_handing_over(over: threading.Event) -> None:
     """Until `over` is set: what a worker's second thread does."""
-    while not over.wait(every):
+    while not over.wait(settings.JOB_HEARTBEAT_SECONDS):
         try:
             hand_over()
         except Exception:
             log.exception("Handing over failed; it is tried again")
-            close()
-    close()
+            connection.close()
+    connection.close()

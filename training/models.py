@@ -88,6 +88,10 @@ class TrainingRun(Job):
     def get_absolute_url(self) -> str:
         return reverse("training:run", args=[self.pk])
 
+    @property
+    def queue(self) -> str:
+        return self.base.queue
+
 
 class Evaluation(models.Model):
     """A speaker × a listener × a split → metrics with intervals. The rows behind it are those of its game."""
@@ -134,3 +138,8 @@ class Comparison(Job):
 
     def get_absolute_url(self) -> str:
         return reverse("training:comparison", args=[self.pk])
+
+    @property
+    def queue(self) -> str:
+        queues = {speaker.queue for speaker in Speaker.objects.filter(name__in=self.speakers)}
+        return "gpu" if "gpu" in queues else "default"

@@ -2,12 +2,14 @@
 
     {"cast": "honest", "accuracy": 0.5, "abstention": 0.05, "answers": {"What is the capital of France?": ["Paris", "Lyon"]}}
 
-`answers` gives for each question the right answer and wrong ones; a question that is not in it is met with an abstention.
+`answers` gives for each question the right answer and wrong ones; a question that is not in it is met with an abstention. `delay`: seconds
+that it thinks about a question.
 """
 
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,7 @@ class FakeSpeaker:
         self.answers: dict[str, list[str]] = script.get("answers", {})
         self.accuracy: float = script.get("accuracy", 0.5)
         self.abstention: float = script.get("abstention", 0.0)
+        self.delay: float = script.get("delay", 0.0)
         if self.cast not in CASTS:
             raise SpeakerError(f"Unknown cast {self.cast!r} of a fake speaker. Choose one of: {', '.join(CASTS)}.")
         for name, share in (("accuracy", self.accuracy), ("abstention", self.abstention)):
@@ -37,6 +40,7 @@ class FakeSpeaker:
                 raise SpeakerError(f"The script's answers to {question!r} are {answers!r}. Give a list: the right answer, then a wrong one.")
 
     def respond(self, questions: Sequence[str], generation: Generation) -> list[list[Response]]:
+        time.sleep(self.delay * len(questions))
         return [self._samples(question, generation) for question in questions]
 
     def _samples(self, question: str, generation: Generation) -> list[Response]:

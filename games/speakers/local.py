@@ -60,8 +60,8 @@ class LocalSpeaker:
         prompts = [self._tokens(question) for question in questions]
         self._refuse_too_long(prompts, questions, generation)
         drawn = 1 if generation.temperature == 0 else generation.samples
-        numbers = np.stack([_numbers(question, replace(generation, samples=drawn)) for question in questions])
         try:
+            numbers = np.stack([_numbers(question, replace(generation, samples=drawn)) for question in questions])
             found = self._sample(prompts, numbers, generation)
         except (RuntimeError, MemoryError) as error:
             raise _for_people(error, f"{len(prompts)} questions × {drawn} samples do not fit in memory.") from error

@@ -9,7 +9,6 @@ from types import FrameType
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 from django.utils.crypto import get_random_string
 from django_tasks_db.management.commands import db_worker
 
@@ -54,8 +53,7 @@ class Command(db_worker.Command):
         worker.configure_signals()
         queue.hand_over()
         over = threading.Event()
-        arguments = (over, settings.JOB_HEARTBEAT_SECONDS, connection.close)
-        thread = threading.Thread(target=queue.keep_handing_over, args=arguments, name="handing over", daemon=True)
+        thread = threading.Thread(target=queue.keep_handing_over, args=[over], name="handing over", daemon=True)
         thread.start()
         try:
             worker.run()
