@@ -16,7 +16,8 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from games import live
 
 SECONDS_BETWEEN_READS = 1.0
-FORBIDDEN, NOT_FOUND, OVER = 4403, 4404, 1000
+NOT_FOUND, OVER = 4404, 1000
+"Codes with which the channel closes."
 
 
 class JobConsumer(AsyncJsonWebsocketConsumer):
@@ -27,7 +28,7 @@ class JobConsumer(AsyncJsonWebsocketConsumer):
     async def connect(self) -> None:
         user = self.scope.get("user")
         if user is None or not (user.is_active and user.is_staff):
-            await self.close(code=FORBIDDEN)
+            await self.close()  # before it is accepted: the browser gets a 403
             return
         await self.accept()
         self.watching = asyncio.create_task(self.watch())
