@@ -76,7 +76,8 @@ def _estimate(name: str, point: Floats, drawn: Floats, outcomes: Outcomes) -> Es
         # All or none: every resample says the same, which would be an interval of no width.
         among = RATES[name](outcomes).among
         return Estimate(value, *wilson(value, len(np.unique(outcomes.question[among]))))
-    return percentiles(value, drawn)
+    found = percentiles(value, drawn)
+    return Estimate(value) if found.low == found.high else found
 
 
 def percentiles(value: float, drawn: Floats) -> Estimate:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from rich import box
 from rich.table import Table
 
 from games import curves, intervals
@@ -85,6 +87,14 @@ class Cell(NamedTuple):
             return "–"
         return f"{self.value:.2f}" + (f" [{self.low:.2f}, {self.high:.2f}]" if self.low is not None and self.high is not None else "")
 
+    def short(self) -> str:
+        """As the papers print it.
+
+        >>> Cell(0.754, 0.71, 1.0, "better").short()
+        '.75 [.71, 1.00] ▲'
+        """
+        return re.sub(r"\b0\.", ".", str(self)) + MARKS[self.change]
+
 
 class Line(NamedTuple):
     name: str
@@ -127,12 +137,12 @@ def as_table(result: Result) -> Table:
     speakers = result["rows"]
     n = ", ".join(sorted({str(one["n"]) for one in speakers}))
     title = f"{result.get('dataset', 'questions')}, {speakers[0]['split']}: n = {n}, listener {speakers[0]['listener']}"
-    table = Table(title=title, caption=LEGEND, caption_justify="left")
-    table.add_column("")
+    table = Table(title=title, caption=LEGEND, caption_justify="left", box=box.SIMPLE)
+    table.add_column("", no_wrap=True)
     for one in speakers:
         table.add_column(one["speaker"], no_wrap=True)
     for line in lines(result):
-        table.add_row(f"{line.title} {line.arrow}", *(f"{cell}{MARKS[cell.change]}" for cell in line.cells))
+        table.add_row(f"{line.title} {line.arrow}", *(cell.short() for cell in line.cells))
     return table
 
 

@@ -284,5 +284,5 @@ def test_people_cannot_be_asked_by_a_comparison():
 
 def test_an_unknown_name_is_answered_with_those_that_there_are():
     make_dataset(name="facts")
-    with pytest.raises(EvaluationError, match="There is no dataset 'fact'. There are: facts"):
+    with pytest.raises(EvaluationError, match=r"There is no dataset 'fact'\. There are: facts"):
         find(Dataset, "fact")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ class Command(BaseCommand):
         parser.add_argument("--queue", action="store_true", help="Leave it to a worker. Default: play and evaluate here and now.")
 
     def handle(self, *args: Any, **given: Any) -> None:
+        refuse_unwritable(given["json"], given["html"])
         try:
             comparison = _start(given)
             if given["queue"]:
@@ -76,18 +78,27 @@ def add_settings(parser: CommandParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="Write the result as JSON; - for standard output, the table then goes to standard error.")
 
 
+def refuse_unwritable(file: str | None, folder: str | None = None) -> None:
+    """Before any long work.
+
+    Raises:
+        CommandError: the result could not be written there.
+    """
+    if file not in (None, "-"):
+        path = Path(file)
+        if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise CommandError(f"{file} cannot be written. Name a file in a folder that exists and is yours, or - for standard output.")
+    if folder and Path(folder).exists() and not Path(folder).is_dir():
+        raise CommandError(f"{folder} is a file. Name a folder for --html; it is made where it is missing.")
+
+
 def show(command: BaseCommand, result: dict[str, Any], file: str | None) -> Console:
     """Print the table, write the JSON if asked for; the console to go on with."""
     text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     if file == "-":
         command.stdout.write(text)
     elif file:
-        try:
-            Path(file).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise CommandError(
-                f"{file} cannot be written: {error.strerror}. Name a file in a folder that exists, or - for standard output."
-            ) from error
+        Path(file).write_text(text, encoding="utf-8")
     console = Console(stderr=file == "-")
     console.print(as_table(result))
     return console

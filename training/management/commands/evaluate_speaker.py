@@ -14,7 +14,7 @@ from games.progress import bar
 from games.registry import ensure_listener
 from games.speakers.base import SpeakerError
 from training.evaluation import EvaluationError, complete, evaluate, evaluation_game, find, find_speaker
-from training.management.commands.compare_speakers import add_settings, show
+from training.management.commands.compare_speakers import add_settings, refuse_unwritable, show
 from training.outcomes import outcomes_of
 
 
@@ -26,6 +26,7 @@ class Command(BaseCommand):
         add_settings(parser)
 
     def handle(self, *args: Any, **given: Any) -> None:
+        refuse_unwritable(given["json"])
         try:
             result = _evaluate(given)
         except (EvaluationError, ListenerError, SpeakerError, Busy, LeaseLost) as error:
