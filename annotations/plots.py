@@ -18,7 +18,7 @@ OFFSET = 0.14
 def acceptance(arms: Sequence[ArmResult], labels: Sequence[str]) -> bytes:
     """An SVG: for each arm the acceptance of its right and of its wrong answers, with intervals. The same numbers give the same bytes."""
     with mpl.rc_context({"svg.hashsalt": "lacie", "svg.fonttype": "path", "font.size": 10}):
-        figure = Figure(figsize=(7, 1.1 + 0.7 * len(arms)), layout="constrained")
+        figure = Figure(figsize=(5.6, 1.1 + 0.7 * len(arms)), layout="constrained")
         axes = figure.subplots()
         _points(axes, [arm.true_accept_rate for arm in arms], -OFFSET, RIGHT, "o", "right answers")
         _points(axes, [arm.false_accept_rate for arm in arms], OFFSET, WRONG, "s", "wrong answers")

@@ -21,12 +21,21 @@ class ArmRow:
 
 
 @dataclass(frozen=True)
+class DifferenceRow:
+    """`arm` minus `against`."""
+
+    arm: Arm
+    against: Arm
+    rates: Difference
+
+
+@dataclass(frozen=True)
 class StudyResults:
     study: Study
     entered: int
     finished: int
     arms: list[ArmRow]
-    differences: list[Difference]
+    differences: list[DifferenceRow]
     method: Method
     people: int
     questions: int
@@ -40,13 +49,14 @@ def results_of(study: Study) -> StudyResults:
     """Four queries, however many arms, people and judgments. Bots are left out."""
     judged = Count("assignments", filter=Q(assignments__judgment__isnull=False, assignments__participant__is_bot=False))
     arms = list(study.arms.select_related("speaker").annotate(judged=judged))
-    found = summarise(_verdicts(study), arms=[arm.name for arm in arms], seed=study.seed)
+    by_name = {arm.name: arm for arm in arms}
+    found = summarise(_verdicts(study), arms=list(by_name), seed=study.seed)
     people = study.participants.filter(is_bot=False)
     return StudyResults(
         study=study,
         **people.aggregate(entered=Count("id"), finished=Count("id", filter=Q(finished_at__isnull=False))),
         arms=[ArmRow(arm=arm, judgments=arm.judged, counts=counts) for arm, counts in zip(arms, found.arms, strict=True)],
-        differences=found.differences,
+        differences=[DifferenceRow(by_name[row.arm], by_name[row.against], row) for row in found.differences],
         method=found.method,
         people=found.people,
         questions=found.questions,
@@ -67,5 +77,5 @@ def as_json(found: StudyResults) -> dict[str, Any]:
         "participants": {"entered": found.entered, "finished": found.finished},
         "intervals": {"level": 0.95, "method": found.method, "people": found.people, "questions": found.questions},
         "arms": [{**asdict(row.counts), "speaker": row.arm.speaker.name, "judgments": row.judgments} for row in found.arms],
-        "differences": [asdict(row) for row in found.differences],
+        "differences": [asdict(row.rates) for row in found.differences],
     }

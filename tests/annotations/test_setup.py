@@ -151,6 +151,17 @@ def test_the_command_opens_a_study_of_the_newest_finished_games() -> None:
     assert open_by_command("--speakers", "boaster", "honest", "--dataset", "capitals") == said
 
 
+def test_the_command_opens_a_study_that_is_there_by_its_name_alone() -> None:
+    World().create()
+    assert "is open" in open_by_command()
+    assert Study.objects.get().state == Study.State.OPEN
+
+
+def test_the_command_asks_for_speakers_of_a_new_study() -> None:
+    with pytest.raises(CommandError, match="There is no study 'trivia' yet"):
+        open_by_command()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -101,7 +101,7 @@ def test_a_session_goes_from_consent_to_the_score(study: Study, ada: Client) -> 
     assert "Thank you" in page
     assert "2 of 4" in page
     assert page.count("You accepted it.") == 4
-    assert page.count("The answer is Paris.") == 2  # of the two wrong ones the truth is told
+    assert page.count("Right would be: Paris.") == 2  # of the two wrong ones the truth is told
     assert study.participants.get().finished_at is not None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from annotations import setup
+from annotations.models import Study
 from games.models import Dataset, Game, Speaker, Split
 
 
@@ -16,7 +17,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("name", help="stands in the participants' link, so it must not tell the speakers, for example 'trivia'")
-        parser.add_argument("--speakers", nargs="+", required=True, metavar="SPEAKER", help="two or more; one arm each")
+        parser.add_argument(
+            "--speakers", nargs="+", metavar="SPEAKER", help="two or more, one arm each; leave out to open a study that is there already"
+        )
         parser.add_argument("--dataset", default="bundled", help="whose questions they answered (default: %(default)s)")
         parser.add_argument("--split", default=Split.TEST, choices=Split.values, help="(default: %(default)s)")
         parser.add_argument("--title", default="Trivia: which answers would you trust?", help="what participants read (default: %(default)s)")
@@ -25,24 +28,33 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=0, help="of the draw of questions, answers and assignments (default: %(default)s)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        speakers = [_speaker(name) for name in options["speakers"]]
-        games = [_game(speaker, options["dataset"], options["split"]) for speaker in speakers]
-        try:
-            study = setup.create_study(
-                name=options["name"],
-                title=options["title"],
-                speakers=speakers,
-                games=games,
-                questions_limit=options["questions"],
-                rounds=options["rounds"],
-                seed=options["seed"],
-            )
-        except setup.SetupError as error:
-            raise CommandError(str(error)) from None
-        setup.open_study(study)
+        study = setup.open_study(_create(options) if options["speakers"] else _existing(options["name"]))
         self.stdout.write(
             f"Study '{study}' is open: participants enter at {study.get_absolute_url()}, results are at {study.get_absolute_url()}results/."
         )
+
+
+def _existing(name: str) -> Study:
+    study = Study.objects.filter(name=name).first()
+    if study is None:
+        raise CommandError(f"There is no study '{name}' yet. To set it up, name the speakers that people are to hear: --speakers base lacie")
+    return study
+
+
+def _create(options: dict[str, Any]) -> Study:
+    speakers = [_speaker(name) for name in options["speakers"]]
+    try:
+        return setup.create_study(
+            name=options["name"],
+            title=options["title"],
+            speakers=speakers,
+            games=[_game(speaker, options["dataset"], options["split"]) for speaker in speakers],
+            questions_limit=options["questions"],
+            rounds=options["rounds"],
+            seed=options["seed"],
+        )
+    except setup.SetupError as error:
+        raise CommandError(str(error)) from None
 
 
 def _speaker(name: str) -> Speaker:
