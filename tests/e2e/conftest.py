@@ -54,3 +54,10 @@ def console(page: Page) -> list[str]:
     page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: said.append(str(error)))
     return said
+
+
+@pytest.fixture
+def staff_page(page: Page, live_server: Any, admin_client: Any) -> Page:
+    """A browser in which staff has logged in."""
+    page.context.add_cookies([{"name": "sessionid", "value": admin_client.cookies["sessionid"].value, "url": live_server.url}])
+    return page

@@ -192,12 +192,6 @@ def test_with_a_long_question_and_answer_the_buttons_stay_in_sight(browser: Brow
     context.close()
 
 
-@pytest.fixture
-def staff_page(page: Page, live_server: Any, admin_client: Any) -> Page:
-    page.context.add_cookies([{"name": "sessionid", "value": admin_client.cookies["sessionid"].value, "url": live_server.url}])
-    return page
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
 def test_axe_finds_nothing_on_the_way_of_a_participant(
