@@ -11,6 +11,7 @@ import gc
 import hashlib
 import importlib.util
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -190,7 +191,9 @@ def _with_adapter(model: Any, folder: str, *, merge: bool) -> Any:
     from peft import PeftModel
 
     try:
-        adapted: Any = PeftModel.from_pretrained(model, folder)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`", category=FutureWarning)  # peft asks by an old name
+            adapted: Any = PeftModel.from_pretrained(model, folder)
     except (OSError, ValueError) as error:
         raise SpeakerError(f"The adapter in {folder} cannot be loaded: {str(error).splitlines()[0]}") from error
     return adapted.merge_and_unload() if merge else adapted
