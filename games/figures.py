@@ -19,10 +19,10 @@ def figures(result: Mapping[str, Any]) -> list[Figure]:
     """All figures that a result has numbers for."""
     rates = {one["speaker"]: one for one in result["rows"]}
     found = [_acceptance(result)]
-    for place, curve in enumerate(result["curves"]):
+    for place, curve in enumerate(result.get("curves", [])):
         if curve["reliability"]:
             found.append(_reliability(f"reliability-{place}", curve, rates[curve["speaker"]]))
-    for place, curve in enumerate(result["curves"]):
+    for place, curve in enumerate(result.get("curves", [])):
         if curve["confidence"]:
             found.append(_confidence(f"confidence-{place}", curve))
     return found

@@ -27,14 +27,20 @@ def context(comparison: Comparison, source: Callable[[str], str]) -> dict[str, A
         "comparison": comparison,
         "result": result,
         "lines": report.lines(result),
-        "legend": report.LEGEND,
-        "findings": [(speaker, list(said)) for speaker, said in groupby(findings(result), key=lambda sentence: sentence.partition(":")[0])],
+        "findings": _by_speaker(findings(result)),
         "figures": [(figure, source(figure.name)) for figure in figures.figures(result)],
         "simulated": simulated(
             listener_kind=result.get("listener_kind", ""), stand_ins=result.get("stand_ins", []), scripted=result.get("scripted", [])
         ),
         "examples": result.get("examples", []),
     }
+
+
+def _by_speaker(sentences: list[str]) -> list[tuple[str, list[str]]]:
+    """The first sentence of each speaker, and its others without the name that each begins with. A number keeps its sign on its line."""
+    whole = [sentence.replace(" %", "\u00a0%") for sentence in sentences]
+    groups = [list(said) for _, said in groupby(whole, key=lambda sentence: sentence.partition(": ")[0])]
+    return [(first, [sentence.partition(": ")[2] for sentence in others]) for first, *others in groups]
 
 
 def write_report(comparison: Comparison, folder: Path) -> Path:

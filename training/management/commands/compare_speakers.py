@@ -37,11 +37,13 @@ class Command(BaseCommand):
         parser.add_argument("--queue", action="store_true", help="Leave it to a worker. Default: play and evaluate here and now.")
 
     def handle(self, *args: Any, **given: Any) -> None:
+        if given["queue"] and (given["json"] or given["html"]):
+            raise CommandError("--queue leaves the work to a worker, so there is nothing to write yet. Leave out --json and --html, or --queue.")
         refuse_unwritable(given["json"], given["html"])
         try:
             comparison = _start(given)
             if given["queue"]:
-                self._enqueue(comparison, given)
+                self._enqueue(comparison)
                 return
             with bar("comparison") as tell:
                 comparison = run_in_foreground(comparison, on_progress=tell)
@@ -56,9 +58,7 @@ class Command(BaseCommand):
         if given["html"]:
             console.print(f"Report: {write_report(comparison, Path(given['html']))}", highlight=False, soft_wrap=True)
 
-    def _enqueue(self, comparison: Comparison, given: dict[str, Any]) -> None:
-        if given["json"] or given["html"]:
-            raise CommandError("--queue leaves the work to a worker, so there is nothing to write yet. Leave out --json and --html, or --queue.")
+    def _enqueue(self, comparison: Comparison) -> None:
         from games.queue import enqueue
 
         if comparison.is_over and not comparison.requeue():
