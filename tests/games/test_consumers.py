@@ -16,7 +16,8 @@ from games.models import Game
 from lacie_platform.asgi import application
 from tests.factories import make_game
 
-pytestmark = pytest.mark.django_db
+# Channels closes connections that are in a transaction, so a test's rows have to be committed.
+pytestmark = pytest.mark.django_db(transaction=True)
 HERE = b"http://localhost"
 
 

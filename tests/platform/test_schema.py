@@ -26,7 +26,8 @@ CHECKS = [
 
 
 @pytest.fixture
-def api_schema(db: None) -> schemathesis.BaseSchema:
+def api_schema(transactional_db: None) -> schemathesis.BaseSchema:
+    """The real application: it closes connections that are in a transaction, so the rows have to be committed."""
     make.make_judgment(utterance=make.make_utterance(game=make.make_game()))
     make.make_run(pair_set=make.make_pair_set())
     make.make_evaluation()
