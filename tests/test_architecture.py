@@ -15,7 +15,10 @@ FORBIDDEN = {
     "annotations": {"training", "lacie_platform"},
 }
 PLAIN = [
-    *(f"games/{name}.py" for name in ("prompts", "grading", "confidence", "metrics", "intervals", "curves", "report", "findings", "figures", "plots")),
+    *(
+        f"games/{name}.py"
+        for name in ("prompts", "grading", "confidence", "metrics", "intervals", "curves", "report", "findings", "figures", "plots")
+    ),
     "games/speakers/*.py",
     "games/listeners/*.py",
     "games/bundled/*.py",
