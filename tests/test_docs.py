@@ -4,6 +4,7 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,14 @@ from django.core.management import get_commands, load_command_class
 from django.core.management.base import CommandError
 from django.urls import get_resolver
 
+from games import layouts, metrics
 from games.layouts import BUNDLED, LAYOUTS
 from games.listeners import LISTENERS
+from games.listeners.base import Heard
 from games.metrics import METRICS
 from games.models import Listener
-from games.speakers import SPEAKERS
+from games.speakers import SPEAKERS, Spec
+from games.speakers.base import Generation, SpeakerError
 from lacie_platform.api import router
 from training.trainers import METHODS
 
@@ -252,3 +256,73 @@ def shell_free(arguments: list[str]) -> list[str]:
 @pytest.mark.parametrize("line", ["play_game --spaeker base", "no_such_command x", "build_pairs x --rule other --speaker a --listener b"])
 def test_a_command_line_that_nobody_would_understand_is_found(line):
     assert refused(line.split())
+
+
+def test_commands_md_names_no_option_that_the_command_lacks():
+    for section in re.split(r"^## ", text_of(ROOT / "docs/commands.md"), flags=re.MULTILINE)[1:]:
+        name = section.split("`")[1]
+        options = load_command_class(get_commands()[name], name).create_parser("manage.py", name)._option_string_actions
+        assert not set(re.findall(r"`(--[a-z-]+)", section)) - set(options), name
+
+
+# Every example would run
+
+PYTHON = re.compile(r"^```python\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
+
+
+def examples(name: str) -> list[str]:
+    return PYTHON.findall(text_of(ROOT / "docs" / name))
+
+
+@pytest.mark.parametrize("document", PAGES, ids=ids(PAGES))
+def test_every_python_example_is_python(document):
+    for code in PYTHON.findall(text_of(document)):
+        ast.parse(code)
+
+
+def test_the_example_of_a_speaker_answers(tmp_path):
+    program = tmp_path / "oracle"
+    program.write_text('#!/bin/sh\nread question\necho "$question $1"\n')
+    program.chmod(0o755)
+    space: dict = {}
+    exec(examples("adding-a-speaker.md")[0], space)
+    said = space["ProgramSpeaker"](Spec("program", base_model=str(program))).respond(["Who?", "What?"], Generation(samples=2, seed=3))
+    assert [[one.text for one in row] for row in said] == [["Who? 3", "Who? 4"], ["What? 3", "What? 4"]]
+    with pytest.raises(SpeakerError, match="no program"):
+        space["ProgramSpeaker"](Spec("program", base_model=str(tmp_path / "nothing")))
+
+
+def test_the_example_of_a_listener_judges():
+    space: dict = {}
+    exec(examples("adding-a-listener.md")[0], space)
+    assert [verdict.probability for verdict in space["LengthListener"]({"half": 2}).judge([Heard("Who?", "two words"), Heard("Who?", "")])] == [
+        0.5,
+        1.0,
+    ]
+
+
+def test_the_example_of_a_metric_measures():
+    space = dict(vars(metrics))
+    exec(examples("adding-a-metric.md")[0], space)
+    assert space["boldness"]([0.9, 0.1], [True, False]) == 0.5
+    assert space["boldness"]([0.9, 0.1], [True, False], metrics.np.array([[1.0, 0.0], [1.0, 1.0]])).tolist() == [0.9, 0.5]
+
+
+def test_the_example_of_a_layout_reads():
+    space = dict(vars(layouts))
+    before = dict(layouts.LAYOUTS)
+    try:
+        exec(examples("adding-a-dataset.md")[0], space)
+        row = layouts.LAYOUTS["quizbowl"].convert({"prompt": "Who?", "solutions": ["Ada", "Ada Lovelace"], "category": "people"})
+    finally:
+        layouts.LAYOUTS.clear()
+        layouts.LAYOUTS.update(before)
+    assert (row.text, row.answers, row.relation) == ("Who?", ("Ada", "Ada Lovelace"), "people")
+
+
+def test_the_example_of_a_method_has_the_parts_of_one():
+    """Up to its last two lines, which only run as a program."""
+    tree = ast.parse(examples("adding-a-method.md")[0])
+    assert {"Config", "PRESETS", "train"} <= {getattr(node, "name", None) or ast.unparse(getattr(node, "target", node)) for node in tree.body}
+    module = import_module(METHODS["lacie"])
+    assert set(module.PRESETS) == {"lacie-mistral-7b", "bundled"} and {"Config", "train"} <= set(vars(module))
