@@ -40,6 +40,8 @@ class Estimate(NamedTuple):
 class McNemar:
     """Of the questions where exactly one of two speakers shows an outcome: which one, and how surprising that split is if both were alike."""
 
+    questions: int
+    "That the test looks at."
     base_only: int
     speaker_only: int
     p: float
@@ -56,6 +58,7 @@ class Paired:
     false_accept_reduction: Estimate
     "By how many per cent the rate of accepted wrong answers fell; negative: it rose."
     mcnemar: dict[str, McNemar]
+    "By the names of `OUTCOMES`."
 
 
 # One speaker
@@ -127,7 +130,7 @@ def compare(base: Outcomes, other: Outcomes, *, resamples: int = RESAMPLES, seed
         questions=len(shared),
         differences={name: _difference(name, each[0][name], each[1][name], drawn[1][name] - drawn[0][name]) for name in each[0]},
         false_accept_reduction=_reduction(each[0][FALSE], each[1][FALSE], drawn[0][FALSE], drawn[1][FALSE]),
-        mcnemar={name: _mcnemar(*(_first_of_each(one, flags(one)) for one in sides)) for name, flags in OUTCOMES.items()},
+        mcnemar=_mcnemars(*(_first_of_each(one) for one in sides)),
     )
 
 
@@ -157,25 +160,39 @@ def _reduction(base: Estimate, other: Estimate, base_drawn: Floats, other_drawn:
 
 # McNemar's test
 
-OUTCOMES: dict[str, Callable[[Outcomes], Flags]] = {
-    "false_accept": lambda o: o.accepted & ~o.correct,
-    "true_accept": lambda o: o.accepted & o.correct,
-    "correct": lambda o: o.correct,
+
+class Contrast(NamedTuple):
+    outcome: Callable[[Outcomes], Flags]
+    among: Callable[[Outcomes, Outcomes], Flags] = lambda base, other: np.ones(len(base), dtype=bool)
+
+
+OUTCOMES: dict[str, Contrast] = {
+    "false_accept": Contrast(lambda o: o.accepted & ~o.correct),
+    "true_accept": Contrast(lambda o: o.accepted & o.correct),
+    "accepted_both_wrong": Contrast(lambda o: o.accepted, among=lambda base, other: ~base.correct & ~other.correct),
+    "accepted_both_right": Contrast(lambda o: o.accepted, among=lambda base, other: base.correct & other.correct),
+    "correct": Contrast(lambda o: o.correct),
 }
-"""As in LACIE's human evaluation (Table 2): per question, whether a wrong answer was accepted, and whether a right one was."""
+"""The first two as in LACIE's human evaluation (Table 2): per question, whether a wrong answer was accepted, and whether a right one was. They
+also move where a speaker gets better or worse at answering; the next two are of the tone alone."""
 
 
-def _first_of_each(outcomes: Outcomes, flags: Flags) -> Flags:
-    """One flag a question, in the order of questions: that of its first utterance, for the test takes pairs as independent."""
-    return flags[np.unique(outcomes.question, return_index=True)[1]]
+def _mcnemars(base: Outcomes, other: Outcomes) -> dict[str, McNemar]:
+    return {name: _mcnemar(test.outcome(base), test.outcome(other), test.among(base, other)) for name, test in OUTCOMES.items()}
 
 
-def _mcnemar(base: Flags, other: Flags) -> McNemar:
+def _first_of_each(outcomes: Outcomes) -> Outcomes:
+    """The first utterance of each question, in the order of questions: the test takes pairs as independent."""
+    return outcomes.where(np.unique(outcomes.question, return_index=True)[1])
+
+
+def _mcnemar(base: Flags, other: Flags, among: Flags) -> McNemar:
     from scipy.stats import binomtest  # takes half a second to import
 
-    only_base, only_other = int((base & ~other).sum()), int((other & ~base).sum())
+    only_base, only_other = int((base & ~other & among).sum()), int((other & ~base & among).sum())
     differing = only_base + only_other
-    return McNemar(only_base, only_other, float(binomtest(only_base, differing).pvalue) if differing else 1.0)
+    p = float(binomtest(only_base, differing).pvalue) if differing else 1.0
+    return McNemar(int(among.sum()), only_base, only_other, p)
 
 
 # Resampling

@@ -46,7 +46,8 @@ class Outcomes:
     def __len__(self) -> int:
         return len(self.question)
 
-    def where(self, flags: Flags) -> Outcomes:
+    def where(self, flags: Flags | NDArray[np.int64]) -> Outcomes:
+        """Those flagged, or those at these places."""
         return Outcomes(
             question=self.question[flags],
             correct=self.correct[flags],

@@ -25,7 +25,8 @@ CONVENTIONS = {
     "ece": "10 equal bins of [0, 1], mean probability of a bin. `ece_lacie`: 9 bins of the observed range and their mid-points, for comparison with "
     "the paper's tables only. An ECE of few answers is too high rather than too low.",
     "intervals": "95 %, bias-corrected percentile bootstrap by question; a rate of exactly 0 or 1 has Wilson's interval over its questions.",
-    "mcnemar": "Exact, two-sided, on the first sample of each question; false_accept: a wrong answer was accepted; true_accept: a right one was.",
+    "mcnemar": "Exact, two-sided, on the first sample of each question; false_accept: a wrong answer was accepted; true_accept: a right one "
+    "was; accepted_both_wrong, accepted_both_right: acceptance where both speakers were wrong, or right.",
     "null": "Cannot be told, for example an accept rate over no wrong answers.",
 }
 Result = Mapping[str, Any]

@@ -122,6 +122,22 @@ def test_mcnemar_is_exact_and_that_of_statsmodels():
     assert found.p == pytest.approx(binomtest(found.base_only, found.base_only + found.speaker_only).pvalue)
 
 
+def test_acceptance_is_also_tested_where_both_were_wrong_and_where_both_were_right():
+    """There a speaker that merely answers better gains nothing."""
+    base, other = played(seed=1), played(seed=2)
+    found = intervals.compare(base, other, resamples=10).mcnemar
+    for name, among in (("accepted_both_wrong", ~base.correct & ~other.correct), ("accepted_both_right", base.correct & other.correct)):
+        test = found[name]
+        assert test.questions == among.sum()
+        assert (test.base_only, test.speaker_only) == ((base.accepted & ~other.accepted)[among].sum(), (other.accepted & ~base.accepted)[among].sum())
+
+
+def test_mcnemar_takes_the_same_questions_together_in_whatever_order_they_come():
+    base, other = played(seed=1), played(seed=2)
+    shuffled = other.where(np.random.default_rng(0).permutation(300))
+    assert intervals.compare(base, shuffled, resamples=10).mcnemar == intervals.compare(base, other, resamples=10).mcnemar
+
+
 # How well they keep their promise
 
 
