@@ -39,6 +39,8 @@ Report = Callable[[int, int, str], None]
 """Called with (done, total, message); done and total in questions."""
 TEMPERATURE = 0.7
 """LACIE's, for training and test."""
+MAX_SEED = 2**31 - 1
+"""What a column of PostgreSQL holds."""
 Row = TypeVar("Row", bound=models.Model)
 
 
@@ -51,7 +53,7 @@ def evaluation_game(*, speaker: Speaker, dataset: Dataset, split: str, listener:
     Raises:
         EvaluationError: it cannot be played or judged.
     """
-    _refuse_impossible([speaker.name], dataset, split, listener, samples)
+    _refuse_impossible([speaker.name], dataset, split, listener, samples, seed)
     return play.start_game(speaker=speaker, dataset=dataset, split=split, listeners=[listener], samples=samples, temperature=TEMPERATURE, seed=seed)
 
 
@@ -87,11 +89,11 @@ def start_comparison(
         if differing:
             raise EvaluationError(f"There is a comparison {name!r} already, with other {' and '.join(differing)}. Choose another name.")
         return found
-    _refuse_impossible(names, dataset, split, listener, samples)
+    _refuse_impossible(names, dataset, split, listener, samples, seed)
     return Comparison.objects.create(name=name, total=len(names) * dataset.questions.filter(split=split).count(), **asked)
 
 
-def _refuse_impossible(names: list[str], dataset: Dataset, split: str, listener: Listener, samples: int) -> None:
+def _refuse_impossible(names: list[str], dataset: Dataset, split: str, listener: Listener, samples: int, seed: int) -> None:
     if not names:
         raise EvaluationError("A comparison of no speakers says nothing. Name the base first, then the others.")
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -101,6 +103,8 @@ def _refuse_impossible(names: list[str], dataset: Dataset, split: str, listener:
         raise EvaluationError(f"{listener} is a {listener.kind} listener: it cannot be asked here. Use one of kind {', '.join(LISTENERS)}.")
     if samples < 1:
         raise EvaluationError(f"{samples} samples a question are none. Give at least 1.")
+    if not 0 <= seed <= MAX_SEED:
+        raise EvaluationError(f"The seed {seed} cannot be stored. Give a whole number from 0 to {MAX_SEED}.")
     if not dataset.questions.filter(split=split).exists():
         raise EvaluationError(f"{dataset} has no {split} questions. Load some (manage.py load_questions), or choose another split.")
 
@@ -167,7 +171,8 @@ def complete(game: Game, listener: Listener, on_progress: Report | None = None) 
                 on_progress(game.done, game.total, "another process plays it; waiting")
             time.sleep(settings.JOB_HEARTBEAT_SECONDS)
         game.refresh_from_db()
-    if not Judgment.objects.filter(utterance__game=game, listener=listener).exists():
+    judged = Judgment.objects.filter(utterance__game=game, listener=listener).count()
+    if judged < game.utterances.count():  # none, or a part: whoever was at it may have been killed
         play.judge_game(game=game, listener=listener)
 
 

@@ -255,6 +255,8 @@ def test_a_queued_comparison_waits_for_a_worker(world, capsys):
         (["boaster", "boaster"], {}, "named twice"),
         (["boaster"], {"json": "no/such/folder/r.json"}, "cannot be written"),
         (["boaster"], {"samples": 0}, "at least 1"),
+        (["boaster"], {"seed": -1}, "seed -1 cannot be stored"),
+        (["boaster"], {"html": "/dev/null/report"}, "cannot be made"),
         (["boaster"], {"queue": True, "json": "-"}, "nothing to write yet"),
     ],
 )

@@ -237,6 +237,17 @@ def test_a_listener_that_came_later_judges_the_game_that_is_there():
     assert evaluate(game, late).metrics["true_accept_rate"]["value"] == 1
 
 
+def test_a_listener_that_was_killed_midway_judges_the_rest():
+    world = make_world(10)
+    game = evaluation_game(speaker=world["speakers"][0], **{key: world[key] for key in ("dataset", "split", "listener")})
+    complete(game, world["listener"])
+    late = make_listener(name="gullible")
+    complete(game, late)
+    Judgment.objects.filter(listener=late, utterance__in=game.utterances.all()[:4]).delete()
+    complete(game, late)
+    assert evaluate(game, late).n == 10
+
+
 def test_two_samples_a_question_are_counted_as_one_question_each():
     row = compared(make_world(20), samples=2).result["rows"][0]
     assert (row["n"], row["questions"]) == (40, 20)
@@ -263,6 +274,8 @@ def test_a_name_is_not_taken_for_other_settings():
         ({"speakers": []}, "no speakers"),
         ({"split": Split.TRAIN}, "no train questions"),
         ({"samples": 0}, "at least 1"),
+        ({"seed": -1}, "seed -1 cannot be stored"),
+        ({"seed": 2**31}, "from 0 to 2147483647"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_before_anything_is_written(change, words):

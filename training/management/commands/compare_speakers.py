@@ -45,6 +45,7 @@ class Command(BaseCommand):
             if given["queue"]:
                 self._enqueue(comparison)
                 return
+            make_folder(given["html"])
             with bar("comparison") as tell:
                 comparison = run_in_foreground(comparison, on_progress=tell)
             comparison.refresh_from_db()
@@ -90,6 +91,19 @@ def refuse_unwritable(file: str | None, folder: str | None = None) -> None:
             raise CommandError(f"{file} cannot be written. Name a file in a folder that exists and is yours, or - for standard output.")
     if folder and Path(folder).exists() and not Path(folder).is_dir():
         raise CommandError(f"{folder} is a file. Name a folder for --html; it is made where it is missing.")
+
+
+def make_folder(folder: str | None) -> None:
+    """Only making it tells whether it can be made, so it is done before the long work.
+
+    Raises:
+        CommandError: it cannot.
+    """
+    try:
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(f"The folder {folder} cannot be made: {error.strerror}. Name one for --html where you may write.") from error
 
 
 def show(command: BaseCommand, result: dict[str, Any], file: str | None) -> Console:
