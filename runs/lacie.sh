@@ -9,6 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 manage() { .venv/bin/python manage.py "$@"; }
 MODEL=${MODEL:-mistralai/Mistral-7B-v0.1}
+DEVICE=${DEVICE:-cuda}
 SEED=${SEED:-0}
 export HF_HUB_OFFLINE=${HF_HUB_OFFLINE:-0}
 
@@ -18,7 +19,7 @@ manage load_questions "$TEST" --name triviaqa --split test --limit 1000
 
 # The rows of the speaker (asked in the paper's manner) and of the listener (the same model, told to know nothing and to go by the tone).
 speaker=$(manage shell --verbosity 0 -c "from training.registry import base_speaker; print(base_speaker('$MODEL'))")
-manage shell --verbosity 0 -c "from games.models import Listener; Listener.objects.get_or_create(name='llm', defaults={'kind': 'llm', 'config': {'model': '$MODEL', 'device': 'cuda', 'dtype': 'bfloat16'}})"
+manage shell --verbosity 0 -c "from games.models import Listener; Listener.objects.get_or_create(name='llm', defaults={'kind': 'llm', 'config': {'model': '$MODEL', 'device': '$DEVICE', 'dtype': 'bfloat16'}})"
 
 # 10 samples a question at T = 0.7: the defaults.
 manage play_game --speaker "$speaker" --dataset triviaqa --listener llm --seed "$SEED"
