@@ -13,7 +13,7 @@ from django.core.management import get_commands, load_command_class
 from django.core.management.base import CommandError
 from django.urls import get_resolver
 
-from games import layouts, metrics
+from games import intervals, layouts, metrics
 from games.layouts import BUNDLED, LAYOUTS
 from games.listeners import LISTENERS
 from games.listeners.base import Heard
@@ -130,6 +130,11 @@ def test_every_layout_of_questions_has_a_heading():
 
 def test_every_metric_has_a_heading():
     assert not set(METRICS) - named("adding-a-metric.md")
+
+
+def test_every_paired_test_is_written_down():
+    page = text_of(ROOT / "docs/adding-a-metric.md")
+    assert not {name for name in intervals.OUTCOMES if f"| `{name}` |" not in page}
 
 
 def test_every_resource_of_the_api_has_a_heading():
