@@ -21,7 +21,10 @@ from games.metrics import METRICS
 from games.models import Listener
 from games.speakers import SPEAKERS, Spec
 from games.speakers.base import Generation, SpeakerError
+from lacie_platform import loop
 from lacie_platform.api import router
+from training.management.commands import build_pairs
+from training.preferences import Options
 from training.trainers import METHODS
 
 ROOT = Path(__file__).parent.parent
@@ -251,6 +254,14 @@ def refused(words: list[str]) -> str:
     except (SystemExit, CommandError) as error:
         return str(error)
     return ""
+
+
+@pytest.mark.parametrize("name", ["docs/tutorial.md", "runs/demo.sh"])
+def test_the_loop_by_hand_builds_the_pairs_that_the_demo_builds(name):
+    built = {words[1]: words[1:] for words in map(shlex.split, command_lines(ROOT / name)) if words[0] == "build_pairs"}
+    for pair_set, wanted in loop.PAIR_OPTIONS.items():
+        given = vars(build_pairs.Command().create_parser("manage.py", "build_pairs").parse_args(built[pair_set]))
+        assert build_pairs._options(given, Options()) == wanted
 
 
 def shell_free(arguments: list[str]) -> list[str]:
