@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 manage() { .venv/bin/python manage.py "$@"; }
 SEED=${SEED:-0}
+OUT=${DATA_DIR:-data}
 
 manage migrate --verbosity 0
 manage load_questions bundled
@@ -20,7 +21,7 @@ manage train_speaker truthful --base base --pairs truthful --name truthful --see
 manage train_speaker lacie --base base --pairs lacie --name lacie --seed "$SEED"
 
 # On subjects that nothing was trained on.
-manage compare_speakers base truthful lacie --split test --seed "$SEED" --json comparison.json --html report
+manage compare_speakers base truthful lacie --split test --seed "$SEED" --json "$OUT/comparison.json" --html "$OUT/report"
 
 # Now people: blind, half of the answers from each.
 manage open_study trivia --speakers base lacie --seed "$SEED"

@@ -11,6 +11,7 @@ manage() { .venv/bin/python manage.py "$@"; }
 MODEL=${MODEL:-mistralai/Mistral-7B-v0.1}
 DEVICE=${DEVICE:-cuda}
 SEED=${SEED:-0}
+OUT=${DATA_DIR:-data}
 export HF_HUB_OFFLINE=${HF_HUB_OFFLINE:-0}
 
 manage migrate --verbosity 0
@@ -31,4 +32,4 @@ manage build_pairs paper-truthful --rule truthful --speaker "$speaker" --listene
 manage train_speaker lacie --base "$speaker" --pairs paper-lacie --name lacie-paper --seed "$SEED"
 manage train_speaker truthful --base "$speaker" --pairs paper-truthful --name truthful-paper --seed "$SEED"
 
-manage compare_speakers "$speaker" truthful-paper lacie-paper --dataset triviaqa --split test --listener llm --seed "$SEED" --json comparison.json --html report
+manage compare_speakers "$speaker" truthful-paper lacie-paper --dataset triviaqa --split test --listener llm --seed "$SEED" --json "$OUT/comparison.json" --html "$OUT/report"
