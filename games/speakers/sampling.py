@@ -104,7 +104,8 @@ class _Step:
         ids = torch.tensor([[0] * (longest - len(row)) + row for row in prompts], device=model.device)
         self.mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in prompts], device=model.device)
         self.model = model
-        self.takes = set(inspect.signature(model.forward).parameters)
+        inside = model.get_base_model() if hasattr(model, "get_base_model") else model  # PEFT's own forward names no arguments
+        self.takes = set(inspect.signature(inside.forward).parameters)
         self.cache = DynamicCache(config=model.config)
         self._run(ids, (self.mask.cumsum(1) - 1).clamp_min(0))
         self.cache.batch_repeat_interleave(samples)

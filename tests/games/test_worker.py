@@ -162,3 +162,18 @@ def test_a_worker_serves_only_the_queues_it_is_given(tmp_path):
         assert here.call("row", pk=pk)["state"] == "queued"
         here.run(*WORKER, "--batch", "--queues", "gpu, default")
         assert here.call("row", pk=pk)["state"] == "done"
+
+
+def test_ctrl_c_stops_a_game_and_the_same_command_goes_on(tmp_path):
+    with site(tmp_path) as here:
+        here.call("set_up", questions=40, delay=0.05)
+        pk = here.call("start", enqueue=False)
+        first = here.start(*GAME)
+        wait_until(lambda: here.call("saved", pk=pk) > 0, "the first chunk")
+        here.kill(first, signal.SIGINT)
+        here.wait(first)
+        assert here.call("row", pk=pk)["state"] == "cancelled"
+        assert "CommandError: Stopped. The same command goes on from there." in here.log.read_text()
+        assert "Traceback" not in here.log.read_text()
+        here.run(*GAME)
+        assert here.call("rows", pk=pk) == here.call("unbroken_rows")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from argparse import ArgumentParser
 from types import FrameType
@@ -39,7 +38,6 @@ class Command(db_worker.Command):
 
     def handle(self, *, queues: str, interval: float, batch: bool, verbosity: int, **_: Any) -> None:  # type: ignore[override]  # fewer options
         self.configure_logging(verbosity)
-        logging.getLogger("games").setLevel(logging.INFO)
         worker = Worker(
             queue_names=[name.strip() for name in queues.split(",") if name.strip()],
             excluded_queue_names=[],

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from games.speakers import Spec, load
@@ -75,8 +76,6 @@ def test_its_log_probability_is_that_of_one_pass_over_the_whole_text(speaker):
     from games.speakers.local import _numbers
 
     prompts = [speaker._tokens(question) for question in QUESTIONS]
-    import numpy as np
-
     numbers = np.stack([_numbers(question, SHORT) for question in QUESTIONS])
     for prompt, row in zip(prompts, speaker._sample(prompts, numbers, SHORT), strict=True):
         for one in row:
@@ -168,6 +167,17 @@ def test_an_adapter_changes_what_is_said(tiny_model, adapter, speaker):
     adapted = load(Spec("local", str(tiny_model), adapter=str(adapter)))
     assert texts(adapted.respond(QUESTIONS, SHORT)) != texts(speaker.respond(QUESTIONS, SHORT))
     assert "peft" not in type(adapted.model).__module__  # merged, so as fast as the base
+
+
+@pytest.mark.slow
+def test_an_adapter_that_cannot_be_merged_says_the_same_words(tiny_model, adapter):
+    """As over four-bit weights. With questions of unlike length, so that positions matter."""
+    from games.speakers.local import _with_adapter
+
+    merged, apart = load(Spec("local", str(tiny_model), adapter=str(adapter))), load(Spec("local", str(tiny_model)))
+    apart.model = _with_adapter(apart.model, str(adapter), merge=False).eval()
+    assert "peft" in type(apart.model).__module__
+    assert texts(apart.respond(QUESTIONS, SHORT)) == texts(merged.respond(QUESTIONS, SHORT))
 
 
 def test_an_adapter_that_is_not_there_is_named(tiny_model, tmp_path):
