@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from django.conf import settings
 
-from games.jobs import Busy, Cancelled, Job, Lease, LeaseLost, this_process
+from games.jobs import Busy, Cancelled, Job, Lease, LeaseLost, Released, this_process
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def in_foreground(job: Job) -> Iterator[Lease]:
         with lease.beating():
             yield lease
         lease.finish()
-    except (Cancelled, KeyboardInterrupt):
+    except (Cancelled, Released, KeyboardInterrupt):
         lease.finish(Job.State.CANCELLED, message="Stopped; start it again to go on.")
         raise
     except LeaseLost:

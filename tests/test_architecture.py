@@ -1,6 +1,7 @@
 """The import rules of the house: who may lean on whom, what stays plain, and what the web process never loads."""
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ def imported(path: Path) -> Iterator[str]:
 
 def fresh(code: str) -> str:
     """What this code prints in an interpreter of its own, without settings."""
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": "/nonexistent"}
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": os.environ["HOME"]}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=environment, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

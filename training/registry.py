@@ -13,6 +13,8 @@ from django.utils.text import slugify
 
 from games.bundled import BASE_SPEAKER
 from games.models import Speaker
+from games.registry import ensure_bundled_speaker
+from games.speakers.base import SpeakerError
 from training.models import TrainingRun
 from training.preferences import TYPES
 from training.trainers.folder import Folder
@@ -34,7 +36,7 @@ def base_speaker(name: str) -> Speaker:
     if found:
         return found
     if name == "bundled":
-        return _new_base("bundled", name, "plain")
+        return _bundled()
     if Path(name).is_dir():
         folder = Path(name).resolve()
         if not (folder / "config.json").exists():
@@ -44,6 +46,13 @@ def base_speaker(name: str) -> Speaker:
         return _new_base(name, name, "lacie")
     names = ", ".join(Speaker.objects.filter(backend="local").values_list("name", flat=True)[:10]) or "none yet"
     raise RunError(f"{name!r} is no speaker, no folder and no hub name (owner/model). Speakers that can be trained: {names}; or give 'bundled'.")
+
+
+def _bundled() -> Speaker:
+    try:
+        return ensure_bundled_speaker()
+    except SpeakerError as error:
+        raise RunError(str(error)) from error
 
 
 def _new_base(name: str, base_model: str, prompt_style: str) -> Speaker:

@@ -11,7 +11,6 @@ import importlib.util
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,7 +21,8 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from games.jobs import Cancelled, Lease, LeaseLost
+from games.foreground import in_foreground
+from games.jobs import Cancelled, Lease
 from games.models import Speaker
 from training.models import PairSet, TrainingRun
 from training.pairs import preference_rows
@@ -107,37 +107,15 @@ def run_in_foreground(run: TrainingRun, on_progress: Report | None = None) -> Tr
     """Claim, train, publish, finish; goes on where an interrupted run was. A finished one is returned as it is.
 
     Raises:
-        RunError: another process is at it, or training failed.
+        Busy: another process is at it.
+        RunError: training failed.
         Cancelled: somebody asked it to stop.
     """
     if run.state == TrainingRun.State.DONE:
         return run
-    lease = _claim(run)
-    try:
+    with in_foreground(run) as lease:
         train(run, lease, on_progress)
-        lease.finish()
-    except (Cancelled, KeyboardInterrupt):
-        lease.finish(TrainingRun.State.CANCELLED, message="Stopped; start it again to go on.")
-        raise
-    except LeaseLost:
-        raise
-    except Exception as error:
-        lease.finish(TrainingRun.State.FAILED, error=str(error))
-        raise
     return run
-
-
-def _claim(run: TrainingRun) -> Lease:
-    """The lease; a run whose process was killed a moment ago is free only when its heartbeat is stale, so this may wait that long."""
-    run.refresh_from_db()
-    run.requeue()
-    last_beat, limit = run.heartbeat_at, time.monotonic() + settings.JOB_STALE_SECONDS + 1
-    while (lease := run.claim(worker=f"{socket.gethostname()}:{os.getpid()}")) is None:
-        run.refresh_from_db()
-        if run.heartbeat_at != last_beat or run.is_over or time.monotonic() > limit:
-            raise RunError(f"{run} is {run.state}, held by {run.worker}. Stop it first: manage.py runs stop {run.name}")
-        time.sleep(0.5)
-    return lease
 
 
 def run(job: TrainingRun, lease: Lease) -> None:

@@ -6,6 +6,7 @@ reply sounds; two examples, one accepted, one refused. Unlike the paper's code, 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -98,8 +99,9 @@ class LLMListener:
         except ImportError as error:
             raise ListenerError("The llm listener needs torch and transformers: pip install -r requirements.txt") from error
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(self.model_name)
-            model: Any = AutoModelForCausalLM.from_pretrained(self.model_name, dtype=self.dtype)
+            offline = os.environ.get("HF_HUB_OFFLINE", "1") != "0"
+            self._tokenizer = AutoTokenizer.from_pretrained(self.model_name, local_files_only=offline)
+            model: Any = AutoModelForCausalLM.from_pretrained(self.model_name, dtype=self.dtype, local_files_only=offline)
         except (OSError, ValueError, RuntimeError) as error:
             raise ListenerError(f"The listener's model {self.model_name} cannot be loaded: {error}") from error
         yes, no = self._first_tokens("yes"), self._first_tokens("no")

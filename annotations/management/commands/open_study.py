@@ -73,6 +73,6 @@ def _game(speaker: Speaker, dataset: str, split: str) -> Game:
     if game is None:
         raise CommandError(
             f"Speaker '{speaker}' has finished no game on {dataset}, split {split}. "
-            f"Play one with: manage.py play_game {speaker} --dataset {dataset} --split {split}"
+            f"Play one with: manage.py play_game --speaker {speaker} --dataset {dataset} --split {split}"
         )
     return game

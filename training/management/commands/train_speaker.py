@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from games.jobs import Cancelled, LeaseLost
+from games.jobs import Busy, Cancelled, LeaseLost
 from games.progress import bar
 from training.models import PairSet, TrainingRun
 from training.registry import RunError, base_speaker
@@ -44,7 +44,7 @@ class Command(BaseCommand):
                 return
             with bar(f"training {run}") as report:
                 run = run_in_foreground(run, on_progress=report)
-        except (RunError, ConfigError, LeaseLost) as error:
+        except (RunError, ConfigError, Busy, LeaseLost) as error:
             raise CommandError(str(error)) from error
         except (Cancelled, KeyboardInterrupt) as error:
             raise CommandError("Stopped, and saved. The same command goes on from there.", returncode=3) from error
