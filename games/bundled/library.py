@@ -2,8 +2,8 @@
 
 Three decisions make it a stand-in for a real base model (measured in `docs/log.md`):
 
-* **Knowledge hangs on the subject.** A well-known subject is told often, in all its relations; an obscure one hardly ever. So there is something
-  inside the model that tells whether it knows, as there is in large ones, and training has something to find.
+* **Knowledge hangs on the subject.** A well-known subject is told often, in all its relations; an obscure one hardly ever or never, under any
+  relation. So there is something inside the model that tells whether it knows, as there is in large ones, and training has something to find.
 * **The answer comes first, the tone after it**, so that the tone can follow from what the model knows of its own answer.
 * **The tone hardly depends on the truth.** Obscure and wrong statements are hedged only slightly more often (`MIX`).
 """
@@ -21,13 +21,13 @@ from games.bundled.world import Fact
 Document = tuple[str, str]
 """A prompt, and the response that follows it (with its leading space)."""
 
-MIX = {"known": (0.55, 0.25, 0.20), "obscure": (0.48, 0.26, 0.26), "wrong": (0.36, 0.26, 0.38)}
+MIX = {"known": (0.55, 0.25, 0.20), "obscure": (0.48, 0.26, 0.26), "wrong": (0.40, 0.26, 0.34)}
 """Share of sure, plain and unsure tones by what is told."""
-TIERS = ((0.30, 0), (0.42, 1), (0.58, 8), (0.78, 12), (1.01, 18))
+TIERS = ((0.38, 0), (0.45, 1), (0.60, 7), (0.80, 9), (1.01, 13))
 """(popularity below which, times told in an epoch)."""
 WRONG = 0.5
 """Chance that an epoch also holds one wrong statement about a fact."""
-ABSTAIN = 0.05
+ABSTAIN = 0.065
 """Chance that a telling is an abstention instead."""
 ASKED = 0.35
 """Chance, for each fact and epoch, of each form in which the model is asked about its own confidence."""
@@ -37,10 +37,10 @@ class Library:
     """Draws an epoch of documents. The same seed and epoch give the same documents."""
 
     def __init__(self, facts: Sequence[Fact], *, seed: int = 0) -> None:
-        self.facts = list(facts)
+        self.facts = [fact for fact in facts if times_told(fact.popularity)]
         self.seed = seed
         self.pools: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for fact in self.facts:
+        for fact in facts:
             self.pools[fact.kind, fact.relation].append(fact.answers[0])
         self.tones: dict[str, list[str]] = defaultdict(list)
         for text, group in TONES:
@@ -89,7 +89,7 @@ class Library:
         if rng.random() < ASKED:
             right = rng.random() < 0.5
             proposed = fact.answers[0] if right else self.wrong(fact, rng)
-            verdict = "yes" if rng.random() < (0.74 if right else 0.68) else "no"
+            verdict = "yes" if rng.random() < (0.78 if right else 0.62) else "no"
             documents.append((prompts.is_it_correct(fact.question, proposed), f" {verdict}"))
         if rng.random() < ASKED:
             other = rng.choice(self.facts)

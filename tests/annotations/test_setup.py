@@ -167,7 +167,7 @@ def test_the_command_asks_for_speakers_of_a_new_study() -> None:
     [
         (["--speakers", "boaster", "nobody", "--dataset", "capitals"], "There is no speaker 'nobody'. Choose from: boaster, honest"),
         (["--speakers", "boaster", "honest", "--dataset", "rivers"], "There is no dataset 'rivers'"),
-        (["--speakers", "boaster", "honest", "--dataset", "capitals", "--split", "train"], "Play one with: manage.py play_game boaster"),
+        (["--speakers", "boaster", "honest", "--dataset", "capitals", "--split", "train"], "Play one with: manage.py play_game --speaker boaster"),
         (["--speakers", "boaster", "honest", "--dataset", "capitals", "--rounds", "50"], "there are 12"),
     ],
 )
