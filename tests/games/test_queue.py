@@ -223,7 +223,10 @@ def test_a_dead_process_of_this_machine_is_not_waited_for(orphan):
     assert queue.hand_over() == 1
 
 
-@pytest.mark.parametrize("worker", ["another-machine:4194305", this_process(), "nobody", "", "host:-1"])
+OTHERS = ["another-machine:4194305", this_process(), "nobody", "", "host:-1"]
+
+
+@pytest.mark.parametrize("worker", OTHERS, ids=["another machine", "this process", "nobody", "none", "no number"])
 def test_of_other_machines_and_of_the_living_nobody_says_that_they_are_gone(worker):
     assert not is_gone(worker)
 
