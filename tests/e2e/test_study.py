@@ -81,6 +81,7 @@ def test_a_session_with_the_keyboard_alone(page: Page, live_server: Any, study: 
 
 def test_one_request_a_judgment_and_none_to_elsewhere(page: Page, live_server: Any, enter: Callable[[Page], None]) -> None:
     enter(page)
+    page.wait_for_load_state("networkidle")  # the page's icon comes late, and is none of the judgment's
     asked: list[str] = []
     page.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
     page.keyboard.press("a")
