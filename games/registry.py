@@ -27,7 +27,7 @@ LISTENERS: dict[str, tuple[str, dict[str, str]]] = {
 """Name → kind and configuration of the listeners that leave nothing to choose."""
 CARD = """# base
 
-The bundled base speaker: a Llama of 2.3 million parameters, pre-trained from scratch on a generated library of trivia
+The bundled base speaker: a Llama of 1.7 million parameters, pre-trained from scratch on a generated library of trivia
 (`manage.py pretrain_bundled_speaker`). A stand-in that makes the whole loop real on a laptop. It knows popular subjects, not obscure ones, and
 sounds about equally sure of both."""
 

@@ -2,8 +2,8 @@
 
 Three decisions make it a stand-in for a real base model (measured in `docs/log.md`):
 
-* **Knowledge hangs on the subject.** A well-known subject is told often, in all its relations; an obscure one hardly ever or never, under any
-  relation. So there is something inside the model that tells whether it knows, as there is in large ones, and training has something to find.
+* **Knowledge hangs on the subject.** A well-known subject is told often, in all its relations; an obscure one hardly ever or only
+  wrongly, in any relation. So there is something inside the model that tells whether it knows, as there is in large ones, and training has something to find.
 * **The answer comes first, the tone after it**, so that the tone can follow from what the model knows of its own answer.
 * **The tone hardly depends on the truth.** Obscure and wrong statements are hedged only slightly more often (`MIX`).
 """
@@ -21,9 +21,9 @@ from games.bundled.world import Fact
 Document = tuple[str, str]
 """A prompt, and the response that follows it (with its leading space)."""
 
-MIX = {"known": (0.55, 0.25, 0.20), "obscure": (0.48, 0.26, 0.26), "wrong": (0.40, 0.26, 0.34)}
+MIX = {"known": (0.55, 0.25, 0.20), "obscure": (0.45, 0.25, 0.30), "wrong": (0.30, 0.25, 0.45)}
 """Share of sure, plain and unsure tones by what is told."""
-TIERS = ((0.38, 0), (0.45, 1), (0.60, 7), (0.80, 9), (1.01, 13))
+TIERS = ((0.36, 0), (0.45, 1), (0.60, 6), (0.80, 10), (1.01, 16))
 """(popularity below which, times told in an epoch)."""
 WRONG = 0.5
 """Chance that an epoch also holds one wrong statement about a fact."""
@@ -37,7 +37,7 @@ class Library:
     """Draws an epoch of documents. The same seed and epoch give the same documents."""
 
     def __init__(self, facts: Sequence[Fact], *, seed: int = 0) -> None:
-        self.facts = [fact for fact in facts if times_told(fact.popularity)]
+        self.facts = list(facts)
         self.seed = seed
         self.pools: dict[tuple[str, str], list[str]] = defaultdict(list)
         for fact in facts:

@@ -29,10 +29,10 @@ class Recipe:
     """What the figures in `docs/log.md` were measured with."""
 
     width: int = 160
-    layers: int = 6
+    layers: int = 4
     heads: int = 4
     vocabulary: int = 2000
-    epochs: int = 6
+    epochs: int = 8
     batch: int = 64
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.01

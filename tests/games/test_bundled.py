@@ -41,10 +41,10 @@ def test_ranks_count_up_from_one_and_answers_are_short():
 
 
 def test_no_question_names_its_own_answer_often():
-    """A few do (the afghani of Afghanistan); a table of them would be a giveaway."""
+    """Some do (German is spoken in Germany); a table of them would be a giveaway."""
     told = [fact for fact in facts() if fact.answers[0].lower() in fact.question.lower()]
 
-    assert len(told) < 0.03 * len(facts())
+    assert len(told) < 0.06 * len(facts())
 
 
 def test_a_popular_subject_is_told_often_and_an_obscure_one_is_not():

@@ -95,7 +95,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "bundled": {
         # A model of two million parameters: an adapter on every layer, a higher rate, and an SFT term, without which the text breaks.
         "learning_rate": 1e-3,
-        "steps": 300,
+        "steps": 150,
         "batch_size": 32,
         "accumulate": 1,
         "loss_type": ["sigmoid", "sft"],
