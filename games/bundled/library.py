@@ -2,8 +2,8 @@
 
 Three decisions make it a stand-in for a real base model (measured in `docs/log.md`):
 
-* **Knowledge hangs on the subject.** A well-known subject is told often, in all its relations; an obscure one hardly ever or only
-  wrongly, in any relation. So there is something inside the model that tells whether it knows, as there is in large ones, and training has something to find.
+* **Knowledge hangs on the subject.** A well-known subject is told often, in all its relations; an obscure one hardly ever or only wrongly, in any
+  relation. So there is something inside the model that tells whether it knows, as there is in large ones, and training has something to find.
 * **The answer comes first, the tone after it**, so that the tone can follow from what the model knows of its own answer.
 * **The tone hardly depends on the truth.** Obscure and wrong statements are hedged only slightly more often (`MIX`).
 """
