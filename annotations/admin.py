@@ -12,19 +12,33 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from annotations.models import Arm, ArmUtterance, Assignment, Participant, Study
+from annotations.models import Arm, ArmUtterance, Assignment, AttentionCheck, Participant, Payment, PlatformIdentity, Study
 from annotations.setup import open_study
 from games.admin_pages import Readable, ResultAdmin
 
 
 @admin.register(Study)
 class StudyAdmin(Readable):
-    list_display = ("name", "state", "participant_page", "results_page", "entered", "finished", "rounds", "title", "owner", "created_at")
+    list_display = ("name", "state", "participant_page", "results_page", "entered", "finished", "version", "title", "owner", "created_at")
     list_filter = ("state",)
     list_select_related = ("owner",)
     search_fields = ("name", "title")
     raw_id_fields = ("owner",)
-    readonly_fields = ("state", "arm_names", "listener", "rounds", "seed", "created_at", "opened_at", "participant_page", "results_page")
+    readonly_fields = (
+        "state",
+        "arm_names",
+        "listener",
+        "protocol",
+        "digest",
+        "version",
+        "previous",
+        "seed",
+        "created_at",
+        "opened_at",
+        "closed_at",
+        "participant_page",
+        "results_page",
+    )
     actions = ("open",)
     date_hierarchy = "created_at"
 
@@ -127,14 +141,38 @@ class ParticipantAdmin(ResultAdmin):
 class AssignmentAdmin(ResultAdmin):
     list_display = ("participant", "position", "arm", "question_text", "verdict", "shown_at", "answered_at")
     list_filter = ("arm__study", "arm__name", ("judgment", admin.EmptyFieldListFilter), "judgment__accepted")
-    list_select_related = ("participant", "arm__study", "question", "judgment")
+    list_select_related = ("participant", "arm__study", "question", "check_shown", "judgment")
     search_fields = ("participant__code", "question__text")
     date_hierarchy = "answered_at"
 
     @admin.display(description="question", ordering="question__text")
     def question_text(self, given: Assignment) -> str:
-        return Truncator(given.question.text).chars(80)
+        return Truncator(given.question.text if given.question else str(given.check_shown)).chars(80)
 
     @admin.display(boolean=True, description="accepted", ordering="judgment__accepted")
     def verdict(self, assignment: Assignment) -> bool | None:
         return assignment.judgment.accepted if assignment.judgment else None
+
+
+@admin.register(AttentionCheck)
+class AttentionCheckAdmin(ResultAdmin):
+    list_display = ("question", "study", "kind", "expects_accept", "is_practice")
+    list_filter = ("study", "kind", "is_practice")
+    list_select_related = ("study",)
+    search_fields = ("question", "answer")
+
+
+@admin.register(PlatformIdentity)
+class PlatformIdentityAdmin(ResultAdmin):
+    list_display = ("participant", "study", "platform", "label", "created_at")
+    list_filter = ("study", "platform")
+    list_select_related = ("participant", "study")
+    search_fields = ("label", "participant__code")
+
+
+@admin.register(Payment)
+class PaymentAdmin(ResultAdmin):
+    list_display = ("participant", "state", "base", "bonus", "currency", "batch", "exported_at", "paid_at")
+    list_filter = ("participant__study", "state", "currency")
+    list_select_related = ("participant",)
+    search_fields = ("participant__code", "batch")

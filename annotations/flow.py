@@ -67,8 +67,9 @@ def enter(*, study: Study, code: str, is_bot: bool = False) -> Participant:
         for question, arm, utterance in ArmUtterance.objects.filter(arm__study=study).values_list("question_id", "arm_id", "utterance_id")
     }
     judged = dict.fromkeys(material, 0) | {pair: n for pair, n in _judged(study).items() if pair in material}
-    session = assignment.plan(judged=judged, rounds=study.rounds, seed=f"{study.seed}/{study.participants.count()}")
-    participant = study.participants.create(code=code, is_bot=is_bot, consented_at=timezone.now())
+    session = assignment.plan(judged=judged, rounds=study.rules.rounds, seed=f"{study.seed}/{study.participants.count()}")
+    now = timezone.now()
+    participant = study.participants.create(code=code, is_bot=is_bot, step=Participant.Step.ROUNDS, consented_at=now, began_at=now)
     Assignment.objects.bulk_create(
         Assignment(participant=participant, position=position, arm_id=pair.arm, question_id=pair.question, utterance_id=material[pair])
         for position, pair in enumerate(session, start=1)
@@ -84,12 +85,13 @@ def _judged(study: Study) -> dict[assignment.Pair, int]:
 
 def current(participant: Participant) -> Round | None:
     """The round that this person is at, stamped as shown from the first time on; None when all are answered."""
-    row = participant.assignments.open().select_related("question", "utterance").first()
+    row = participant.assignments.open().select_related("question", "utterance", "check_shown").first()
     if row is None:
         return None
     if row.shown_at is None:
         Assignment.objects.filter(pk=row.pk, shown_at__isnull=True).update(shown_at=timezone.now())
-    return Round(position=row.position, total=participant.assignments.count(), question=row.question.text, text=row.utterance.text)
+    question, text = (row.check_shown.question, row.check_shown.answer) if row.check_shown else (str(row.question), str(row.utterance))
+    return Round(position=row.position, total=participant.assignments.count(), question=question, text=text)
 
 
 @transaction.atomic
@@ -101,7 +103,7 @@ def answer(*, participant: Participant, position: int, accepted: bool, confidenc
         NotOpen: the study was paused or closed meanwhile.
     """
     row = participant.assignments.select_for_update().filter(position=position, shown_at__isnull=False).first()
-    if row is None or row.shown_at is None:
+    if row is None or row.shown_at is None or row.utterance is None:
         raise NotShown
     if row.judgment_id:
         return
@@ -109,7 +111,7 @@ def answer(*, participant: Participant, position: int, accepted: bool, confidenc
         raise NotOpen
     now = timezone.now()
     row.judgment = Judgment.objects.create(
-        utterance_id=row.utterance_id,
+        utterance=row.utterance,
         listener_id=participant.study.listener_id,
         judge=participant.code,
         accepted=accepted,
@@ -120,7 +122,8 @@ def answer(*, participant: Participant, position: int, accepted: bool, confidenc
     row.answered_at = now
     row.save(update_fields=["judgment", "answered_at"])
     still_open = Assignment.objects.open().filter(participant=participant)
-    Participant.objects.filter(pk=participant.pk, finished_at__isnull=True).exclude(assignments__in=still_open).update(finished_at=now)
+    over = {"finished_at": now, "step": Participant.Step.DEBRIEF, "outcome": Participant.Outcome.FINISHED}
+    Participant.objects.filter(pk=participant.pk, finished_at__isnull=True).exclude(assignments__in=still_open).update(**over)
 
 
 def probability(accepted: bool, confidence: float | None) -> float | None:

@@ -48,7 +48,7 @@ def create_study(
             f"there are {len(shown)}. Play these speakers on more questions, or give fewer rounds."
         )
     listener = Listener.objects.create(name=f"people-{name}"[:100], kind=Listener.Kind.HUMAN, threshold=0.5)
-    study = Study.objects.create(name=name, title=title, listener=listener, rounds=rounds, seed=seed, owner=owner)
+    study = Study.objects.create(name=name, title=title, listener=listener, protocol={"rounds": rounds}, seed=seed, owner=owner)
     arms = [Arm.objects.create(study=study, name=f"arm-{n}", speaker=speaker, position=n) for n, speaker in enumerate(speakers, start=1)]
     ArmUtterance.objects.bulk_create(
         ArmUtterance(arm=arm, question_id=question, utterance_id=utterance)
@@ -69,9 +69,9 @@ def open_study(study: Study) -> Study:
 
 def _same_or_refuse(study: Study, speakers: Sequence[Speaker], rounds: int, seed: int) -> Study:
     there = [arm.speaker for arm in study.arms.select_related("speaker")]
-    if (there, study.rounds, study.seed) != (list(speakers), rounds, seed):
+    if (there, study.rules.rounds, study.seed) != (list(speakers), rounds, seed):
         raise SetupError(
-            f"There is a study '{study}' already, of {_names(there)} with {study.rounds} rounds and seed {study.seed}. "
+            f"There is a study '{study}' already, of {_names(there)} with {study.rules.rounds} rounds and seed {study.seed}. "
             "Choose another name, or ask for the same."
         )
     return study

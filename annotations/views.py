@@ -153,7 +153,7 @@ def _consent(request: HttpRequest, row: Study, status: int = 200) -> HttpRespons
     if row.state != Study.State.OPEN:
         return render(request, "annotations/session.html", {"study": row, "part": "annotations/_not_open.html"})
     code = signing.Signer(salt=_salt(row)).sign(participant_code())
-    context = {"study": row, "code": code, "again": status != 200, "minutes": math.ceil(row.rounds * SECONDS_A_ROUND / 60)}
+    context = {"study": row, "code": code, "again": status != 200, "minutes": math.ceil(row.rules.rounds * SECONDS_A_ROUND / 60)}
     return render(request, "annotations/consent.html", context, status=status)
 
 

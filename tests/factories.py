@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from annotations.models import Arm, ArmUtterance, Assignment, Participant, Study, participant_code
+from annotations.models import Arm, ArmUtterance, Assignment, AttentionCheck, Participant, Payment, PlatformIdentity, Study, participant_code
 from games.models import Dataset, Game, Judgment, Listener, Question, Speaker, Split, Utterance
 from training.models import Comparison, Evaluation, PairSet, PreferencePair, TrainingRun
 
@@ -144,6 +144,29 @@ def make_participant(**kwargs: Any) -> Participant:
     return Participant.objects.create(**kwargs)
 
 
+def make_check(**kwargs: Any) -> AttentionCheck:
+    """An absurd answer to what everybody knows."""
+    kwargs["study"] = kwargs.get("study") or make_study()
+    kwargs.setdefault("question", f"How many legs has a dog? ({next(_numbers)})")
+    kwargs.setdefault("answer", "Eleven. I'm 100% sure.")
+    kwargs.setdefault("kind", AttentionCheck.Kind.SURE_COMMON)
+    kwargs.setdefault("expects_accept", False)
+    return AttentionCheck.objects.create(**kwargs)
+
+
+def make_identity(**kwargs: Any) -> PlatformIdentity:
+    kwargs["participant"] = kwargs.get("participant") or make_participant()
+    kwargs.setdefault("platform", "prolific")
+    kwargs.setdefault("label", f"label-{next(_numbers)}")
+    return PlatformIdentity.objects.create(study=kwargs["participant"].study, **kwargs)
+
+
+def make_payment(**kwargs: Any) -> Payment:
+    kwargs["participant"] = kwargs.get("participant") or make_participant()
+    kwargs.setdefault("currency", "USD")
+    return Payment.objects.create(**kwargs)
+
+
 def make_assignment(**kwargs: Any) -> Assignment:
     """Answered, if a `judgment` is given."""
     kwargs["arm"] = kwargs.get("arm") or make_arm()
@@ -161,7 +184,7 @@ def make_open_study(*, questions: int = 12, arms: int = 2, right: bool = True, *
     kwargs.setdefault("name", f"study-{number}")
     kwargs.setdefault("title", "Trivia: which answers would you trust?")
     kwargs.setdefault("state", Study.State.OPEN)
-    kwargs.setdefault("rounds", 10)
+    kwargs["protocol"] = {"rounds": kwargs.pop("rounds", 10)} | kwargs.get("protocol", {})
     kwargs.setdefault("listener", None)
     kwargs["listener"] = kwargs["listener"] or make_listener(kind=Listener.Kind.HUMAN, name=f"people-{number}", threshold=0.5)
     study = Study.objects.create(**kwargs)

@@ -25,7 +25,7 @@ PLAIN = [
     "games/bundled/*.py",
     "training/preferences.py",
     "training/trainers/*.py",
-    "annotations/assignment.py",
+    *(f"annotations/{name}.py" for name in ("assignment", "blinding", "protocol", "results")),
 ]
 TRAINING_STACK = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 

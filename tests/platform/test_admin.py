@@ -37,10 +37,14 @@ ROWS: dict[str, Callable[[], Any]] = {
     "annotations.armutterance": make.make_arm_utterance,
     "annotations.participant": make.make_participant,
     "annotations.assignment": lambda: make.make_assignment(judgment=make.make_judgment()),
+    "annotations.attentioncheck": make.make_check,
+    "annotations.platformidentity": make.make_identity,
+    "annotations.payment": make.make_payment,
 }
 RESULTS = [
     *("games.utterance", "games.judgment", "training.pairset", "training.preferencepair", "training.evaluation"),
     *("annotations.arm", "annotations.armutterance", "annotations.participant", "annotations.assignment"),
+    *("annotations.attentioncheck", "annotations.platformidentity", "annotations.payment"),
 ]
 JOBS = ["games.game", "training.trainingrun", "training.comparison"]
 
