@@ -13,7 +13,7 @@ from django.utils.text import Truncator
 from games.admin_pages import JobAdmin, Readable, ResultAdmin, page_link
 from games.cards import as_html
 from games.forms import StartGameForm
-from games.models import Dataset, Game, Judgment, Listener, Question, Speaker, Utterance
+from games.models import Confidence, Dataset, Game, Judgment, Listener, Question, Speaker, Utterance
 
 
 class AbstainedFilter(admin.SimpleListFilter):
@@ -142,3 +142,20 @@ class JudgmentAdmin(ResultAdmin):
     @admin.display(description="utterance")
     def short_text(self, judgment: Judgment) -> str:
         return Truncator(judgment.utterance.text).chars(100)
+
+
+@admin.register(Confidence)
+class ConfidenceAdmin(ResultAdmin):
+    list_display = ("id", "kind", "source", "value", "is_correct", "short_text")
+    list_filter = ("kind", "source", "utterance__is_correct", "utterance__speaker")
+    list_select_related = ("utterance",)
+    search_fields = ("source", "utterance__text", "utterance__question__text")
+    date_hierarchy = "created_at"
+
+    @admin.display(description="right", boolean=True, ordering="utterance__is_correct")
+    def is_correct(self, confidence: Confidence) -> bool | None:
+        return confidence.utterance.is_correct
+
+    @admin.display(description="utterance")
+    def short_text(self, confidence: Confidence) -> str:
+        return Truncator(confidence.utterance.text).chars(100)

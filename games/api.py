@@ -1,4 +1,4 @@
-"""Read access to datasets, questions, speakers, listeners, games, utterances and judgments. Rows name each other by name where they have one."""
+"""Read access to questions, speakers, listeners, games, utterances, judgments and confidences. Rows name each other by name where they have one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rest_framework import serializers, viewsets
 
 from games.filters import IdFilter, by_name
 from games.jobs import Job
-from games.models import Dataset, Game, Judgment, Listener, Question, Speaker, Split, Utterance
+from games.models import Confidence, Dataset, Game, Judgment, Listener, Question, Speaker, Split, Utterance
 
 JOB_FIELDS = ("state", "done", "total", "message", "error", "attempt", "created_at", "started_at", "finished_at")
 
@@ -59,7 +59,7 @@ class GameSerializer(serializers.ModelSerializer):
     class Meta:
         model = Game
         fields = (
-            *("id", "speaker", "dataset", "split", "listeners", "samples", "temperature", "question_limit", "seed", "chunk_size"),
+            *("id", "speaker", "dataset", "split", "listeners", "samples", "temperature", "question_limit", "form", "seed", "chunk_size"),
             *JOB_FIELDS,
         )
 
@@ -90,6 +90,16 @@ class JudgmentSerializer(serializers.ModelSerializer):
             *("id", "utterance", "speaker", "question", "is_correct", "listener", "judge", "accepted", "probability"),
             *("confidence", "knew_answer", "convincing", "response_ms", "reason", "excluded", "created_at"),
         )
+
+
+class ConfidenceSerializer(serializers.ModelSerializer):
+    speaker = serializers.CharField(source="utterance.speaker.name", read_only=True)
+    question = serializers.IntegerField(source="utterance.question_id", read_only=True)
+    is_correct = serializers.BooleanField(source="utterance.is_correct", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Confidence
+        fields = ("id", "utterance", "speaker", "question", "is_correct", "kind", "source", "value", "created_at")
 
 
 class DatasetFilter(filters.FilterSet):
@@ -158,6 +168,17 @@ class JudgmentFilter(filters.FilterSet):
         return judgments.exclude(excluded="") if value else judgments.filter(excluded="")
 
 
+class ConfidenceFilter(filters.FilterSet):
+    kind = filters.ChoiceFilter(choices=Confidence.Kind)
+    source = filters.CharFilter()
+    speaker = by_name("utterance__speaker", "speaker")
+    utterance = IdFilter("utterance")
+    game = IdFilter("utterance__game")
+    dataset = by_name("utterance__question__dataset", "dataset")
+    split = filters.ChoiceFilter("utterance__question__split", choices=Split)
+    correct = filters.BooleanFilter("utterance__is_correct")
+
+
 class DatasetViewSet(viewsets.ReadOnlyModelViewSet):
     """Named sets of questions."""
 
@@ -219,3 +240,12 @@ class JudgmentViewSet(viewsets.ReadOnlyModelViewSet):
     serializer_class = JudgmentSerializer
     filterset_class = JudgmentFilter
     ordering_fields: ClassVar = ["id", "utterance", "probability", "confidence", "response_ms", "created_at"]
+
+
+class ConfidenceViewSet(viewsets.ReadOnlyModelViewSet):
+    """How sure speakers are: what they state and what is computed from them. What listeners take from their answers is among the judgments."""
+
+    queryset = Confidence.objects.select_related("utterance__speaker").order_by("id")
+    serializer_class = ConfidenceSerializer
+    filterset_class = ConfidenceFilter
+    ordering_fields: ClassVar = ["id", "utterance", "value", "created_at"]

@@ -1,7 +1,7 @@
 """Which answer a response gives: by patterns, or by asking a model as in LACIE (arXiv 2405.21028).
 
-The patterns try, in this order: a `Final answer: X` line; an abstention; the bundled phrasing (LEAD + answer + TONE,
-`games.bundled.phrasing`); `the answer is X` within prose; a short first sentence that names something.
+The patterns try, in this order: a `Final answer: X` line; an abstention; an answer and its number (`X. Confidence: 7`); the bundled phrasing
+(LEAD + answer + TONE, `games.bundled.phrasing`); `the answer is X` within prose; a short first sentence that names something.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ def parse(text: str) -> Extracted | None:
 
 FINAL = re.compile(r"^[^\w\n]*(?:final )?answer[^\w\n]*?[:=](?P<answer>.*)$", re.IGNORECASE | re.MULTILINE)
 IS = re.compile(r"\b(?:the (?:correct |right )?answer (?:is|was|would be)|my answer is)[ :]+(?P<answer>[^\n]+)", re.IGNORECASE)
+NUMBERED = re.compile(r"\s*(?P<answer>[^\n]{0,200}?)[.,;]?\s*\bconfidence: ?\d{1,3}(?:/10)?%?\.?\s*", re.IGNORECASE)
 NO_ANSWER = re.compile(
     r"(?:(?:sorry|honestly|unfortunately|hmm|well|i'm afraid)\W+)*"
     r"(?:i (?:really |honestly |just )?(?:do not|don't) (?:know|have (?:an|the) answer|have any idea)|i have no idea|(?:i have )?no (?:idea|clue)"
@@ -107,7 +108,19 @@ def extract_by_pattern(text: str) -> Extracted:
         return Extracted(None, "abstained in its final answer") if abstains(final) else Extracted(final, "final answer line")
     if abstains(text):
         return Extracted(None, "abstained")
+    numbered = NUMBERED.fullmatch(text)
+    if numbered:
+        return _numbered(numbered)
     return parse(text) or _from_prose(text)
+
+
+def _numbered(match: re.Match[str]) -> Extracted:
+    """What stands before the number; a lead ("It's Paris") is no part of it."""
+    start, end = match.span("answer")
+    lead = re.match(_any_of(LEAD_WORDS), match["answer"], re.IGNORECASE)
+    start += lead.end() if lead else 0
+    said = match.string[start:end].strip()
+    return Extracted(said, "answer before its confidence", (start, end)) if said else Extracted(None, "no answer before its confidence")
 
 
 def _final(text: str) -> str | None:

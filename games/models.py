@@ -130,6 +130,8 @@ class Game(Job):
     samples = models.PositiveIntegerField(default=10)
     temperature = models.FloatField(default=0.7)
     question_limit = models.PositiveIntegerField(null=True, blank=True)
+    form = models.CharField(max_length=20, blank=True, default="")
+    "A key of `games.prompts.STYLES` in which this game asks; empty: in the speaker's own."
     seed = models.PositiveIntegerField(default=0)
     chunk_size = models.PositiveIntegerField(default=64)
     "Questions that are answered, judged and saved together; what is said does not depend on it."
@@ -233,3 +235,31 @@ class Judgment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.listener} {'accepts' if self.accepted else 'rejects'} utterance {self.utterance_id}"
+
+
+class Confidence(models.Model):
+    """How sure a speaker is of an answer, by its own account or by what is computed from it. An abstention has none: there is no answer in it.
+
+    What a listener takes from the same answer is a `Judgment`; the three are never mixed.
+    """
+
+    class Kind(models.TextChoices):
+        STATED = "stated"
+        COMPUTED = "computed"
+
+    utterance = models.ForeignKey(Utterance, models.CASCADE, related_name="confidences")
+    kind = models.CharField(max_length=10, choices=Kind)
+    source = models.SlugField(max_length=60)
+    "A key of `games.estimators.ESTIMATORS`, recalibrated with `-temperature` or `-isotonic` after it."
+    value = models.FloatField(validators=UNIT)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("id",)
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["utterance", "source"], name="one_confidence_per_source"),
+            models.CheckConstraint(condition=Q(value__gte=0, value__lte=1), name="confidence_in_unit"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} of utterance {self.utterance_id}: {self.value:.2f}"

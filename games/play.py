@@ -20,6 +20,7 @@ from games.jobs import Job, Lease, LeaseLost
 from games.listeners.base import Heard
 from games.listeners.base import Listener as Judge
 from games.models import Dataset, Game, Judgment, Listener, Question, Speaker, Split, Utterance
+from games.prompts import STYLES
 from games.registry import as_spec
 from games.speakers.base import Generation, OutOfMemory, Response, SpeakerError
 from games.speakers.base import Speaker as Voice
@@ -50,16 +51,21 @@ def start_game(
     question_limit: int | None = None,
     seed: int = 0,
     chunk_size: int = 64,
+    form: str = "",
 ) -> Game:
     """The game with these settings, as a draft for a worker or `run_in_foreground`. Asking again gives the one that is there.
 
-    `chunk_size` is no part of what makes it the same game: what is said does not depend on it.
+    `chunk_size` is no part of what makes it the same game: what is said does not depend on it. `form`: a style of `games.prompts.STYLES`, where
+    the speaker is asked in another than its own.
 
     Raises:
         GameError: it could not be played; nothing is written.
     """
     _refuse_impossible(dataset, split, listeners, samples, temperature, question_limit, seed, chunk_size)
+    if form and form not in STYLES:
+        raise GameError(f"Unknown form {form!r} of asking. Choose one of: {', '.join(STYLES)}.")
     settings = {"split": split, "samples": samples, "temperature": temperature, "question_limit": question_limit, "seed": seed}
+    settings["form"] = "" if form == speaker.prompt_style else form
     wanted = {listener.pk for listener in listeners}
     with transaction.atomic():
         Speaker.objects.select_for_update().get(pk=speaker.pk)  # of two that ask at once, one waits and finds the other's game
@@ -171,7 +177,7 @@ def questions_of(game: Game) -> QuerySet[Question]:
 
 def _sit_down(game: Game) -> _Table:
     judges = [(listener, listener_table.load(listener.kind, listener.config)) for listener in game.listeners.order_by("pk")]
-    return _Table(game, speaker_table.load(as_spec(game.speaker)), judges)
+    return _Table(game, speaker_table.load(as_spec(game.speaker, form=game.form)), judges)
 
 
 def _report(lease: Lease, on_progress: Report | None, done: int, total: int, message: str) -> None:

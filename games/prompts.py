@@ -24,9 +24,6 @@ def lacie(question: str) -> str:
     )
 
 
-STYLES: dict[str, Callable[[str], str]] = {"plain": plain, "lacie": lacie}
-
-
 # The forms in which a speaker is asked about its own confidence. The bundled speaker was pre-trained on these words exactly.
 
 
@@ -43,3 +40,7 @@ def is_it_correct(question: str, answer: str) -> str:
 def likelier(first: str, second: str) -> str:
     """Pairwise metacognition; the next token is `A` or `B` (arXiv 2510.05126: picks before answering)."""
     return f"A: {first}\nB: {second}\nWhich question are you likelier to answer right?\nResponse:"
+
+
+STYLES: dict[str, Callable[[str], str]] = {"plain": plain, "lacie": lacie, "numeric": numeric_confidence}
+"""`numeric`: the answer, then a whole number from 0 to 10. Trained to give such numbers, a speaker has it as its own style."""

@@ -32,14 +32,17 @@ The bundled base speaker: a Llama of 1.7 million parameters, pre-trained from sc
 sounds about equally sure of both."""
 
 
-def as_spec(speaker: Speaker) -> Spec:
-    """Folders in the row are relative to DATA_DIR; what is no folder there is passed on as it is (`bundled`, a hub name, an absolute folder)."""
+def as_spec(speaker: Speaker, *, form: str = "") -> Spec:
+    """Folders in the row are relative to DATA_DIR; what is no folder there is passed on as it is (`bundled`, a hub name, an absolute folder).
+
+    `form`: the style it is asked in, if not its own.
+    """
     inside = settings.DATA_DIR / speaker.base_model
     return Spec(
         backend=speaker.backend,
         base_model=str(inside) if speaker.base_model and inside.is_dir() else speaker.base_model,
         adapter=str(settings.DATA_DIR / speaker.adapter) if speaker.adapter else "",
-        prompt_style=speaker.prompt_style,
+        prompt_style=form or speaker.prompt_style,
         generation=speaker.generation,
     )
 

@@ -56,6 +56,7 @@ for prefix, viewset in [
     ("games", games.GameViewSet),
     ("utterances", games.UtteranceViewSet),
     ("judgments", games.JudgmentViewSet),
+    ("confidences", games.ConfidenceViewSet),
     ("pair-sets", training.PairSetViewSet),
     ("runs", training.RunViewSet),
     ("evaluations", training.EvaluationViewSet),

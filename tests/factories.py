@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from annotations.models import Arm, ArmUtterance, Assignment, AttentionCheck, Participant, Payment, PlatformIdentity, Study, participant_code
-from games.models import Dataset, Game, Judgment, Listener, Question, Speaker, Split, Utterance
+from games.models import Confidence, Dataset, Game, Judgment, Listener, Question, Speaker, Split, Utterance
 from training.models import Comparison, Evaluation, PairSet, PreferencePair, TrainingRun
 
 _numbers = count(1)
@@ -73,6 +73,15 @@ def make_judgment(**kwargs: Any) -> Judgment:
     kwargs.setdefault("accepted", True)
     kwargs.setdefault("probability", 0.9 if kwargs["accepted"] else 0.1)
     return Judgment.objects.create(**kwargs)
+
+
+def make_confidence(**kwargs: Any) -> Confidence:
+    kwargs.setdefault("utterance", None)
+    kwargs["utterance"] = kwargs["utterance"] or make_utterance()
+    kwargs.setdefault("kind", Confidence.Kind.STATED)
+    kwargs.setdefault("source", "verbalised-number")
+    kwargs.setdefault("value", 0.7)
+    return Confidence.objects.create(**kwargs)
 
 
 def make_pair_set(**kwargs: Any) -> PairSet:

@@ -22,6 +22,7 @@ PLAIN = [
     ),
     "games/speakers/*.py",
     "games/listeners/*.py",
+    "games/estimators/*.py",
     "games/bundled/*.py",
     "training/preferences.py",
     "training/trainers/*.py",
@@ -72,7 +73,7 @@ def test_plain_modules_load_without_django_in_the_interpreter():
 
 
 def test_back_end_tables_load_without_torch_and_without_django():
-    code = "import sys, games.speakers, games.listeners, training.trainers\nprint(sorted({'torch', 'django'} & set(sys.modules)))"
+    code = "import sys, games.speakers, games.listeners, games.estimators, training.trainers\nprint(sorted({'torch', 'django'} & set(sys.modules)))"
     assert fresh(code) == "[]"
 
 

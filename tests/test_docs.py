@@ -14,6 +14,8 @@ from django.core.management.base import CommandError
 from django.urls import get_resolver
 
 from games import intervals, layouts, metrics
+from games.estimators import ESTIMATORS
+from games.estimators.recalibration import RECALIBRATIONS
 from games.layouts import BUNDLED, LAYOUTS
 from games.listeners import LISTENERS
 from games.listeners.base import Heard
@@ -121,6 +123,10 @@ def test_every_speaker_back_end_has_a_heading():
 
 def test_every_kind_of_listener_has_a_heading():
     assert not {*LISTENERS, *Listener.Kind.values} - named("adding-a-listener.md")
+
+
+def test_every_estimator_and_recalibration_has_a_heading():
+    assert not {*ESTIMATORS, *RECALIBRATIONS} - named("adding-an-estimator.md")
 
 
 def test_every_method_has_a_heading():

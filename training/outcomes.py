@@ -10,7 +10,7 @@ import numpy as np
 
 from games.grading import is_garbled
 from games.metrics import Outcomes
-from games.models import Game, Judgment, Listener, Speaker
+from games.models import Game, Judgment, Listener
 
 EXAMPLES = 10
 
@@ -32,7 +32,7 @@ def outcomes_of(game: Game, listener: Listener) -> Outcomes:
         accepted=np.array([row.accepted for row in rows], dtype=bool),
         probability=np.array([np.nan if row.probability is None else row.probability for row in rows], dtype=float),
         abstained=np.array([row.answer is None for row in rows], dtype=bool),
-        garbled=np.array([is_garbled(row.text) for row in rows], dtype=bool) if _has_a_form(game.speaker) else None,
+        garbled=np.array([is_garbled(row.text) for row in rows], dtype=bool) if _has_a_form(game) else None,
     )
 
 
@@ -63,9 +63,9 @@ def judged(game: Game, listener: Listener) -> list[Said]:
     return rows
 
 
-def _has_a_form(speaker: Speaker) -> bool:
+def _has_a_form(game: Game) -> bool:
     """Whether its answers have the bundled phrasing to keep to: what is in no form cannot be garbled."""
-    return speaker.prompt_style == "plain" and speaker.backend != "recorded"
+    return (game.form or game.speaker.prompt_style) == "plain" and game.speaker.backend != "recorded"
 
 
 def examples(games: Sequence[Game], listener: Listener, seed: int) -> list[dict[str, Any]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
+
+from numpy.typing import NDArray
 
 
 class SpeakerError(Exception):
@@ -58,4 +60,20 @@ class Speaker(Protocol):
             OutOfMemory: the batch did not fit; nothing was kept.
             SpeakerError: it cannot answer.
         """
+        ...
+
+
+@runtime_checkable
+class Scorer(Speaker, Protocol):
+    """A speaker whose probabilities can be looked at: a `local` one."""
+
+    style: str
+    "The style that it is asked in, a key of `games.prompts.STYLES`."
+
+    def choose(self, prompts: Sequence[str], options: Sequence[str]) -> NDArray[Any]:
+        """(prompts, options): how likely each option comes next, among the options alone."""
+        ...
+
+    def log_probabilities(self, prompts: Sequence[str], texts: Sequence[str], spans: Sequence[tuple[int, int]] | None = None) -> list[float]:
+        """Of each text after its prompt, or of the characters of its span."""
         ...

@@ -12,10 +12,10 @@ import hashlib
 import importlib.util
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from games.speakers import Spec
     from games.speakers.sampling import Sampled
 
+Found = TypeVar("Found")
 SETTINGS = {"temperature", "top_p", "top_k", "max_new_tokens", "device", "dtype", "four_bit"}
 NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
 """In the messages of CUDA's and the CPU's allocators."""
@@ -75,14 +76,81 @@ class LocalSpeaker:
 
         return sample(self.model, prompts, torch.from_numpy(numbers), generation, self.ends)
 
+    # What it thinks of texts that it is given
+
+    def choose(self, prompts: Sequence[str], options: Sequence[str]) -> np.ndarray[Any, Any]:
+        """How likely each option comes next after each prompt, among the options alone: (prompts, options), each row sums to 1.
+
+        An option stands for its first token.
+
+        Raises:
+            SpeakerError: two options begin with the same token.
+            OutOfMemory: not even one prompt fits.
+        """
+        from games.speakers.scoring import in_pieces, next_token
+
+        tokens = self._first_tokens(options)
+        asked = [self._prompt(text) for text in prompts]
+        found = in_pieces(asked, lambda piece: self._guarded(lambda: next_token(self.model, piece, tokens), len(piece)))
+        return np.array(found, dtype=float).reshape(len(asked), len(options))
+
+    def log_probabilities(self, prompts: Sequence[str], texts: Sequence[str], spans: Sequence[tuple[int, int]] | None = None) -> list[float]:
+        """Of each text after its prompt, in nats at temperature 1: the sum over its tokens, or over those that touch its span of characters."""
+        from games.speakers.scoring import in_pieces, log_probabilities
+
+        rows = [self._marked(*row) for row in zip(prompts, texts, spans or [(0, len(text)) for text in texts], strict=True)]
+        return in_pieces(rows, lambda piece: self._guarded(lambda: log_probabilities(self.model, piece), len(piece)), size=16)
+
+    def features(self, prompts: Sequence[str], texts: Sequence[str]) -> np.ndarray[Any, Any]:
+        """The last layer at the last token of each text after its prompt: (texts, width)."""
+        from games.speakers.scoring import features, in_pieces
+
+        rows = [self._marked(prompt, text, (0, 0))[0] for prompt, text in zip(prompts, texts, strict=True)]
+        return np.array(in_pieces(rows, lambda piece: self._guarded(lambda: features(self.model, piece), len(piece))), dtype=np.float32)
+
+    def _guarded(self, call: Callable[[], list[Found]], count: int) -> list[Found]:
+        try:
+            return call()
+        except (RuntimeError, MemoryError) as error:
+            raise _for_people(error, f"{count} texts do not fit in memory.") from error
+
+    def _first_tokens(self, options: Sequence[str]) -> list[int]:
+        """Of each option as it follows a prompt. Tokenised together with one: some tokenizers put a mark of their own before a lone word."""
+        prompt = "Response:" if not self.chats else ""
+        before = self.tokenizer(prompt, add_special_tokens=False)["input_ids"]
+        first = []
+        for option in options:
+            ids = self.tokenizer(f"{prompt} {option}" if prompt else option, add_special_tokens=False)["input_ids"]
+            first.append(ids[len(before)] if ids[: len(before)] == before and len(ids) > len(before) else ids[-1])
+        if len(set(first)) < len(first):
+            raise SpeakerError(f"{self.name} cannot choose between {' and '.join(options)}: in its vocabulary two of them begin alike.")
+        return first
+
+    def _marked(self, prompt: str, text: str, span: tuple[int, int]) -> tuple[list[int], list[int]]:
+        """The tokens of prompt and text, and the places of those that touch the span of the text."""
+        joined = self._asked(prompt) + (text if self.chats else f" {text}")
+        start, end = (len(joined) - len(text) + place for place in span)
+        coded = self.tokenizer(joined, add_special_tokens=not self.chats, return_offsets_mapping=True)
+        return coded["input_ids"], [place for place, (low, high) in enumerate(coded["offset_mapping"]) if low < end and high > start]
+
+    # Prompts
+
+    @property
+    def chats(self) -> bool:
+        """Whether it is asked in its chat template: where it has one, but never in the plain style, which is none of a chat."""
+        return self.style != "plain" and self.tokenizer.chat_template is not None
+
+    def _asked(self, text: str) -> str:
+        if not self.chats:
+            return text
+        asked: str = self.tokenizer.apply_chat_template([{"role": "user", "content": text}], add_generation_prompt=True, tokenize=False)
+        return asked
+
     def _tokens(self, question: str) -> list[int]:
-        """The prompt as the model was taught: its chat template where it has one, but never around the plain style, which is none of a chat."""
-        text = STYLES[self.style](question)
-        chat = self.style != "plain" and self.tokenizer.chat_template is not None
-        if chat:
-            messages = [{"role": "user", "content": text}]
-            text = self.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        ids: list[int] = self.tokenizer(text, add_special_tokens=not chat)["input_ids"]
+        return self._prompt(STYLES[self.style](question))
+
+    def _prompt(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(self._asked(text), add_special_tokens=not self.chats)["input_ids"]
         return ids
 
     def _refuse_too_long(self, prompts: list[list[int]], questions: Sequence[str], generation: Generation) -> None:

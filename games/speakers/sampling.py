@@ -40,7 +40,7 @@ def sample(model: Any, prompts: list[list[int]], numbers: torch.Tensor, how: Gen
     said = torch.full((asked * samples, longest), -1, device=device)
     scores = torch.zeros((asked * samples, longest), device=device)
     rows = torch.arange(asked * samples, device=device)
-    step = _Step(model, prompts, samples)
+    step = Step(model, prompts, samples)
     for place in range(longest):
         logits = step.logits.float()
         tokens = pick(logits, numbers[rows, place], how)
@@ -92,7 +92,7 @@ def _cut(tokens: list[int], scores: list[float], ends: set[int]) -> Sampled:
     return Sampled(tokens[:end], sum(scores[: end + 1]))
 
 
-class _Step:
+class Step:
     """The model's state between two tokens: cache, mask, and the logits of what comes next (rows, vocabulary)."""
 
     logits: torch.Tensor

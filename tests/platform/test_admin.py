@@ -27,6 +27,7 @@ ROWS: dict[str, Callable[[], Any]] = {
     "games.game": lambda: make.make_game(listeners=[make.make_listener()]),
     "games.utterance": lambda: make.make_utterance(game=make.make_game()),
     "games.judgment": make.make_judgment,
+    "games.confidence": make.make_confidence,
     "training.pairset": make.make_pair_set,
     "training.preferencepair": make.make_pair,
     "training.trainingrun": lambda: make.make_run(pair_set=make.make_pair_set(), speaker=make.make_speaker()),
@@ -42,7 +43,7 @@ ROWS: dict[str, Callable[[], Any]] = {
     "annotations.payment": make.make_payment,
 }
 RESULTS = [
-    *("games.utterance", "games.judgment", "training.pairset", "training.preferencepair", "training.evaluation"),
+    *("games.utterance", "games.judgment", "games.confidence", "training.pairset", "training.preferencepair", "training.evaluation"),
     *("annotations.arm", "annotations.armutterance", "annotations.participant", "annotations.assignment"),
     *("annotations.attentioncheck", "annotations.platformidentity", "annotations.payment"),
 ]

@@ -19,6 +19,7 @@ ROWS: dict[str, Callable[[], Any]] = {
     "games": lambda: make.make_game(listeners=[make.make_listener(), make.make_listener()]),
     "utterances": lambda: make.make_utterance(game=make.make_game()),
     "judgments": make.make_judgment,
+    "confidences": make.make_confidence,
     "pair-sets": make.make_pair_set,
     "runs": lambda: make.make_run(pair_set=make.make_pair_set(), speaker=make.make_speaker()),
     "evaluations": make.make_evaluation,
