@@ -233,15 +233,16 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
     def answered(self) -> Self:
         return self.filter(answered_at__isnull=False)
 
-    def for_results(self) -> Self:
-        """Answered by a person, with a judgment that no rule has excluded, on a graded answer."""
-        return self.filter(
+    def for_results(self, *, bots: bool = False) -> Self:
+        """Answered by a person (or bot, if asked for), neither of them excluded by a rule, on a graded answer."""
+        found = self.filter(
             judgment__isnull=False,
             judgment__excluded="",
             utterance__is_correct__isnull=False,
-            participant__is_bot=False,
+            participant__excluded="",
             participant__is_preview=False,
         )
+        return found if bots else found.filter(participant__is_bot=False)
 
 
 class Assignment(models.Model):

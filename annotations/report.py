@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Count, Q
 
+from annotations import exclusion
 from annotations.models import Arm, Assignment, Study
 from annotations.results import ArmResult, Difference, Method, Verdict, summarise
 
@@ -45,13 +46,15 @@ class StudyResults:
         return sum(row.counts.usable for row in self.arms)
 
 
-def results_of(study: Study) -> StudyResults:
-    """Four queries, however many arms, people and judgments. Bots are left out."""
-    judged = Count("assignments", filter=Q(assignments__judgment__isnull=False, assignments__participant__is_bot=False))
+def results_of(study: Study, *, bots: bool = False) -> StudyResults:
+    """The same number of queries however many arms, people and judgments. Bots are left out unless they are asked for."""
+    exclusion.settle_study(study)
+    someone = Q(assignments__participant__is_preview=False) & (Q() if bots else Q(assignments__participant__is_bot=False))
+    judged = Count("assignments", filter=Q(assignments__judgment__isnull=False) & someone)
     arms = list(study.arms.select_related("speaker").annotate(judged=judged))
     by_name = {arm.name: arm for arm in arms}
-    found = summarise(_verdicts(study), arms=list(by_name), seed=study.seed)
-    people = study.participants.filter(is_bot=False)
+    found = summarise(_verdicts(study, bots), arms=list(by_name), seed=study.seed)
+    people = study.participants.filter(is_preview=False) if bots else study.participants.people()
     return StudyResults(
         study=study,
         **people.aggregate(entered=Count("id"), finished=Count("id", filter=Q(finished_at__isnull=False))),
@@ -63,8 +66,8 @@ def results_of(study: Study) -> StudyResults:
     )
 
 
-def _verdicts(study: Study) -> list[Verdict]:
-    rows = Assignment.objects.for_results().filter(arm__study=study).order_by("id")
+def _verdicts(study: Study, bots: bool) -> list[Verdict]:
+    rows = Assignment.objects.for_results(bots=bots).filter(arm__study=study).order_by("id")
     fields = ("arm__name", "participant__code", "question_id", "utterance__is_correct", "judgment__accepted")
     return [Verdict(*row) for row in rows.values_list(*fields)]
 

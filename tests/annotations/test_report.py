@@ -24,7 +24,7 @@ def test_excluded_judgments_and_bots_do_not_count_but_judgments_are_told() -> No
     ada = make_session(study=study, verdicts=[True] * 4)
     make_session(study=study, verdicts=[True] * 4, is_bot=True)
     first = ada.assignments.get(position=1)
-    Judgment.objects.filter(pk=first.judgment_id).update(excluded="attention")
+    Judgment.objects.filter(pk=first.judgment_id).update(excluded="asked to be left out")
     found = report.results_of(study)
     assert (found.entered, found.finished) == (1, 1)
     assert sum(row.judgments for row in found.arms) == 4
