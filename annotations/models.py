@@ -41,6 +41,8 @@ class Study(models.Model):
     "The version that this one was made from."
     keys = models.JSONField(default=dict, blank=True)
     "The recruiting platform's public keys (a JWK set) for entry tokens; may change while the study is open."
+    platform_study = models.CharField(max_length=200, blank=True, default="")
+    "The platform's own id of this study, known once it is published there: who comes from another is refused. Empty: not asked."
     listener = models.OneToOneField(Listener, models.PROTECT, related_name="study")
     "Its judgments are this study's; training reads them by this listener."
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="studies")

@@ -121,12 +121,14 @@ class Recruiting:
     issuer: str = ""
     audience: str = ""
     return_url: str = ""
-    "Where a person goes at the end; `{code}` is filled in."
+    "Where a person goes at the end; `{code}`, `{label}` and `{session}` are filled in."
     completed: str = ""
     "Codes; an empty one is made when the study opens."
     no_consent: str = ""
     screened_out: str = ""
     timed_out: str = ""
+    full: str = ""
+    "For somebody who came when every judgment wanted had been given out."
 
 
 @dataclass(frozen=True)

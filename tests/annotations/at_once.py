@@ -1,0 +1,63 @@
+"""Many threads, one moment, a real database: run as a process by `test_at_once.py`, prints what came of it as JSON.
+
+DATABASE_URL=… python -m tests.annotations.at_once enter
+"""
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lacie_platform.settings")
+import django
+
+django.setup()
+
+from django.db import connection  # noqa: E402  # needs loaded apps
+
+PEOPLE = 12
+
+
+def at_once(work: Callable[[int], Any]) -> list[Any]:
+    """What each of the threads got, all of which started at the same moment, on connections of their own."""
+    got: list[Any] = [None] * PEOPLE
+    gate = threading.Barrier(PEOPLE)
+
+    def one(place: int) -> None:
+        connection.ensure_connection()
+        gate.wait()
+        try:
+            got[place] = work(place)
+        except Exception as error:
+            got[place] = repr(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=one, args=[place]) for place in range(PEOPLE)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return got
+
+
+def enter() -> dict[str, Any]:
+    """One label, from many tabs."""
+    from django.utils import timezone
+
+    from annotations import recruiting
+    from tests.factories import make_study
+
+    study = make_study(name="enter", state="open", protocol={"recruiting": {"platform": "prolific"}})
+    link = {"PROLIFIC_PID": "ada"}
+
+    def tab(_: int) -> int:
+        return recruiting.participant_of(study=study, arrival=recruiting.arrive(study=study, parameters=link, now=timezone.now())).pk
+
+    return {"people": at_once(tab), "rows": study.participants.count(), "identities": study.identities.count()}
+
+
+if __name__ == "__main__":
+    print(json.dumps(globals()[sys.argv[1]]()))  # noqa: T201  # this is its answer
