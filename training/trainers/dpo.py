@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.trainers.base import Stopped, Stopping, keep_freed_memory, say
+from training.trainers.base import Stopped, Stopping, say
 from training.trainers.config import ConfigError
 from training.trainers.folder import Folder, FolderError
 from training.trainers.order import training_order
+from training.trainers.weights import load_model, lora, prepare, save
 
 if TYPE_CHECKING:
     from training.trainers.lacie import Config
@@ -23,13 +22,13 @@ def train_preferences(job: dict[str, Any], config: Config, folder: Folder, stopp
     pairs = folder.rows("train.jsonl", COLUMNS)
     if not pairs:
         raise FolderError(f"{folder.path}/train.jsonl has no pairs. `manage.py export_pairs` writes them.")
-    _environment(job, config)
+    prepare(job, threads=config.threads)
     from training.trainers.callback import FolderCallback
 
     checkpoint = folder.latest_checkpoint()
     start = folder.checkpoint_step()
     folder.rewind_progress(start)
-    tokenizer, model = load_model(job, config)
+    tokenizer, model = load_model(job, four_bit=config.four_bit, bf16=config.bf16, full=config.full)
     fitting, lengths = _fitting(pairs, tokenizer, config.max_length)
     say(f"{len(fitting)} of {len(pairs)} pairs have at most {config.max_length} tokens; the others are left out.")
     callback = FolderCallback(folder, stopping)
@@ -52,7 +51,7 @@ def _trainer(job: dict[str, Any], config: Config, folder: Folder, *, model: Any,
         train_dataset=_dataset(pairs, folder, "train"),
         eval_dataset=_dataset(validation, folder, "validation") if validation else None,
         processing_class=tokenizer,
-        peft_config=None if config.full or job.get("adapter") else _lora(config),
+        peft_config=None if config.full or job.get("adapter") else lora(config),
         callbacks=[callback],
     )
     trainer.create_model_card = lambda *_, **__: None  # the platform writes its own card, with the data and the figures
@@ -61,67 +60,13 @@ def _trainer(job: dict[str, Any], config: Config, folder: Folder, *, model: Any,
 
 def _finish(trainer: Any, tokenizer: Any, config: Config, folder: Folder, counts: dict[str, int]) -> None:
     """Write the result, `metrics.json` last, and drop what only a resumed run would need."""
-    _save(trainer.accelerator.unwrap_model(trainer.model), tokenizer, config, folder)
+    save(trainer.accelerator.unwrap_model(trainer.model), folder, tokenizer=tokenizer if config.full else None)
     last: dict[str, Any] = next((line for line in reversed(folder.progress()) if "loss" in line), {})
     trainable = sum(weights.numel() for weights in trainer.model.parameters() if weights.requires_grad)
     folder.write("metrics.json", {**last, "step": config.steps, "total": config.steps, **counts, "trainable_parameters": trainable})
     shutil.rmtree(folder.checkpoints, ignore_errors=True)
     shutil.rmtree(folder.path / "prepared", ignore_errors=True)
     say(f"Done: {config.steps} steps.")
-
-
-def _environment(job: dict[str, Any], config: Config) -> None:
-    """What must be set before torch and the Hugging Face libraries are imported."""
-    if Path(job["model"]).is_dir():
-        os.environ["HF_HUB_OFFLINE"] = "1"  # nothing here needs a network
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait cost a factor of six on a busy two-core machine
-    keep_freed_memory()
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    os.environ["TQDM_DISABLE"] = os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-    os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
-    if "WORLD_SIZE" not in os.environ:
-        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")  # one process trains on one GPU; with several in sight Transformers would split batches
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else CUDA has no deterministic matrix product
-    import torch
-
-    torch.set_num_threads(config.threads or len(os.sched_getaffinity(0)))
-    torch.use_deterministic_algorithms(True, warn_only=True)
-
-
-def load_model(job: dict[str, Any], config: Config) -> tuple[Any, Any]:
-    """Tokenizer and model, in the precision that this machine and the configuration allow; with its adapter, if the base has one."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    on_gpu = torch.cuda.is_available()
-    options: dict[str, Any] = {"dtype": torch.bfloat16 if on_gpu and config.bf16 and not config.full else torch.float32}
-    if on_gpu and config.four_bit and not config.full:
-        options |= {"quantization_config": _four_bit(), "device_map": {"": 0}}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(job["model"])
-        model: Any = AutoModelForCausalLM.from_pretrained(job["model"], **options)
-    except OSError as error:
-        raise FolderError(f"The model {job['model']!r} cannot be loaded: {str(error).splitlines()[0]}") from error
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    if not job.get("adapter"):
-        return tokenizer, model
-    from peft import PeftModel
-
-    model = PeftModel.from_pretrained(model, job["adapter"], is_trainable=not config.full)
-    return tokenizer, model.merge_and_unload() if config.full else model
-
-
-def _four_bit() -> Any:
-    import importlib.util
-
-    import torch
-    from transformers import BitsAndBytesConfig
-
-    if importlib.util.find_spec("bitsandbytes") is None:
-        raise ConfigError("four_bit=true needs bitsandbytes: pip install bitsandbytes, or give four_bit=false.")
-    make: Any = BitsAndBytesConfig
-    return make(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16)
 
 
 def _fitting(pairs: list[dict[str, Any]], tokenizer: Any, max_length: int) -> tuple[list[dict[str, Any]], list[int]]:
@@ -156,15 +101,6 @@ def _dataset(pairs: list[dict[str, Any]], folder: Folder, name: str) -> Any:
         Dataset.from_list(pairs).save_to_disk(part)
         part.rename(kept)
     return load_from_disk(str(kept))
-
-
-def _lora(config: Config) -> Any:
-    from peft import LoraConfig
-
-    targets = "all-linear" if config.target_modules == ("all-linear",) else list(config.target_modules)
-    return LoraConfig(
-        r=config.lora_rank, lora_alpha=config.lora_alpha, lora_dropout=config.lora_dropout, target_modules=targets, task_type="CAUSAL_LM"
-    )
 
 
 def _arguments(job: dict[str, Any], config: Config, folder: Folder, *, evaluate: bool) -> Any:
@@ -202,17 +138,3 @@ def _arguments(job: dict[str, Any], config: Config, folder: Folder, *, evaluate:
         disable_tqdm=True,
         report_to="none",
     )
-
-
-def _save(model: Any, tokenizer: Any, config: Config, folder: Folder) -> None:
-    """Write `adapter/`, whole or not at all."""
-    part, adapter = folder.path / "adapter.part", folder.path / "adapter"
-    shutil.rmtree(part, ignore_errors=True)
-    shutil.rmtree(adapter, ignore_errors=True)
-    if config.full:
-        model.save_pretrained(part)
-        tokenizer.save_pretrained(part)
-    else:
-        model.save_pretrained(part, selected_adapters=["default"])
-        (part / "README.md").unlink(missing_ok=True)
-    part.rename(adapter)
