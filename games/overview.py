@@ -39,7 +39,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Acceptance:
-    """How one listener took right and wrong answers; abstentions give nothing to accept and are left out."""
+    """How one listener took right and wrong answers; abstentions count as wrong ones, as in the evaluations."""
 
     listener: str
     right_accepted: int
@@ -88,7 +88,7 @@ def counts(utterances: UtteranceQuerySet) -> Counts:
 
 def acceptance(game: Game) -> list[Acceptance]:
     """One row a listener, by its usable judgments of this game's answers."""
-    judgments = Judgment.objects.usable().filter(utterance__game=game, utterance__answer__isnull=False)
+    judgments = Judgment.objects.usable().filter(utterance__game=game)
     rows = judgments.order_by("listener__name").values("listener__name").annotate(**ACCEPTED)
     return [_acceptance(row) for row in rows]
 
@@ -98,7 +98,7 @@ def figures(speaker: Speaker) -> list[Figures]:
     said = Utterance.objects.filter(speaker=speaker).order_by(*GROUP).values(*GROUP).annotate(**COUNTED)
     found = {_group(row): Figures(*_group(row), counts=Counts(**{name: row[name] for name in COUNTED})) for row in said}
     by = (*(f"utterance__{name}" for name in GROUP), "listener__name")
-    judgments = Judgment.objects.usable().filter(utterance__speaker=speaker, utterance__answer__isnull=False)
+    judgments = Judgment.objects.usable().filter(utterance__speaker=speaker)
     for row in judgments.order_by(*by).values(*by).annotate(**ACCEPTED):
         found[_group(row, "utterance__")].acceptance.append(_acceptance(row))
     return list(found.values())

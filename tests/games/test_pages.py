@@ -42,13 +42,13 @@ def test_a_rate_of_nothing_is_no_rate():
     assert counts.accuracy is None and counts.abstention is None
 
 
-def test_acceptance_leaves_out_abstentions_and_excluded_judgments():
+def test_acceptance_counts_abstentions_as_wrong_and_leaves_out_excluded_judgments():
     game = played_game()
     gullible, doubter = overview.acceptance(game)
-    assert (gullible.right_accepted, gullible.right, gullible.wrong_accepted, gullible.wrong) == (3, 3, 3, 3)
+    assert (gullible.right_accepted, gullible.right, gullible.wrong_accepted, gullible.wrong) == (3, 3, 6, 6)
     assert (doubter.true_accept_rate, doubter.false_accept_rate) == (100, 0)
     game.utterances.filter(answer="Lyon").first().judgments.update(excluded="attention")
-    assert overview.acceptance(game)[0].wrong == 2
+    assert overview.acceptance(game)[0].wrong == 5
 
 
 def test_a_speaker_has_figures_for_each_of_its_games():
@@ -70,7 +70,7 @@ def test_recorded_answers_have_figures_without_a_game(staff):
 
 def test_a_game_shows_who_believed_what(staff):
     page = staff.get(played_game().get_absolute_url()).content.decode()
-    assert "33.3 %" in page and "100.0 % <small>(3 of 3)</small>" in page and "0.0 % <small>(0 of 3)</small>" in page
+    assert "33.3 %" in page and "100.0 % <small>(3 of 3)</small>" in page and "0.0 % <small>(0 of 6)</small>" in page
     assert "accepted answer: Paris" in page and "abstained" in page
 
 

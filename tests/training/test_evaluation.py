@@ -8,6 +8,7 @@ import pytest
 from games import play
 from games.jobs import Busy, Cancelled, Lease, LeaseLost
 from games.models import Dataset, Game, Judgment, Listener, Speaker, Split, Utterance
+from games.overview import acceptance
 from games.registry import ensure_listener
 from tests.factories import make_dataset, make_game, make_judgment, make_listener, make_question, make_speaker, make_utterance
 from training.evaluation import EvaluationError, complete, evaluate, evaluation_game, find, run, run_in_foreground, start_comparison
@@ -61,6 +62,14 @@ def test_an_abstention_is_a_wrong_answer_that_was_heard():
     game = judged_game(listener, [("Paris", True, 0.9), (None, True, 0.7)])
     found = evaluate(game, listener).metrics
     assert found["false_accept_rate"]["value"] == 1 and found["accuracy"]["value"] == 0.5
+
+
+def test_a_games_page_and_its_evaluation_give_the_same_accept_rates():
+    listener = make_listener()
+    game = judged_game(listener, [("Paris", True, 0.9), ("Lyon", True, 0.8), ("Lyon", False, 0.1), (None, False, 0.05)])
+    (page,), figures = acceptance(game), evaluate(game, listener).metrics
+    assert page.true_accept_rate == pytest.approx(100 * figures["true_accept_rate"]["value"])
+    assert page.false_accept_rate == pytest.approx(100 * figures["false_accept_rate"]["value"])
 
 
 def test_evaluating_twice_gives_one_row_with_the_same_figures():
