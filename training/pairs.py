@@ -14,7 +14,7 @@ import pandas as pd
 from django.db import transaction
 from django.db.models import QuerySet
 
-from games.grading import normalise
+from games.grading import MASK, normalise
 from games.models import Game, Judgment, Listener, Speaker, Split
 from games.prompts import STYLES
 from training.models import PairSet, PreferencePair
@@ -170,13 +170,16 @@ def preference_rows(pair_set: PairSet, *, prompt_style: str | None = None) -> li
     """
     style = STYLES[prompt_style or pair_set.speaker.prompt_style]
     fields = ("id", "pair_type", "question_id", "question__key", "question__text")
-    sides = [f"{side}{tail}" for side in ("chosen", "rejected") for tail in ("_id", "__text", "_judgment_id", "_judgment__probability")]
+    sides = [
+        f"{side}{tail}" for side in ("chosen", "rejected") for tail in ("_id", "__text", "__masked_text", "_judgment_id", "_judgment__probability")
+    ]
     rows = pair_set.pairs.order_by("pk").values(*fields, *sides)
     return [
         {
             "prompt": style(row["question__text"]),
             "chosen": completion(row["chosen__text"]),
             "rejected": completion(row["rejected__text"]),
+            "differs_at": differs_at(row["rejected__text"], row["rejected__masked_text"], row["chosen__masked_text"]),
             "pair": row["id"],
             "pair_type": row["pair_type"],
             "listener": pair_set.listener.name,
@@ -200,6 +203,19 @@ def completion(text: str) -> str:
     ' Paris, for sure.'
     """
     return " " + text.strip()
+
+
+def differs_at(rejected: str, rejected_masked: str, chosen_masked: str) -> int:
+    """The character of the rejected completion at which its tone, what follows the answer, begins to be another than the chosen one's.
+
+    >>> differs_at("It's Rome. I'm not sure.", "It's [ANSWER REMOVED]. I'm not sure.", "That's [ANSWER REMOVED]. I'm 95% sure.")
+    16
+    >>> completion("It's Rome. I'm not sure.")[16:]
+    'not sure.'
+    """
+    tone, other = (masked.rpartition(MASK)[2].rstrip() for masked in (rejected_masked, chosen_masked))
+    shared = next((place for place, (one, another) in enumerate(zip(tone, other, strict=False)) if one != another), min(len(tone), len(other)))
+    return len(completion(rejected)) - len(tone) + shared
 
 
 def unpaired_rows(pairs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

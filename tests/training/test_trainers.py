@@ -19,13 +19,14 @@ SMALL = {"steps": 60, "batch_size": 4, "log_every": 2, "save_every": 4, "threads
 CITIES = ["Paris", "Rome", "Oslo", "Lima"]
 
 
-def make_folder(path: Path, model: Path, *, method: str = "lacie", pairs: int = 16, adapter: str = "", **overrides) -> Folder:
+def make_folder(path: Path, model: Path, *, method: str = "lacie", pairs: int = 16, adapter: str = "", end: str = "", **overrides) -> Folder:
     path.mkdir()
     rows = [
         {
             "prompt": f"Question: What is the capital of country {number}?\nResponse:",
             "chosen": f" Perhaps {CITIES[number % 4]}, I am not sure.",
-            "rejected": f" {CITIES[number % 4]}, definitely{' and certainly' * (number % 3)}.",
+            "rejected": f" {CITIES[number % 4]}, definitely{' and certainly' * (number % 3)}{end}.",
+            "differs_at": len(f" {CITIES[number % 4]}, "),
         }
         for number in range(pairs)
     ]
@@ -160,6 +161,17 @@ def test_the_baseline_trains_by_the_same_contract(tmp_path, tiny_model):
     assert weights(folder)
 
 
+@pytest.mark.parametrize(("until", "same"), [("difference", True), ("end", False)])
+def test_what_follows_the_first_difference_is_pressed_down_only_if_so_wished(tmp_path, tiny_model, until, same):
+    folders = []
+    for name, end in (("short", ""), ("long", ", believe me")):
+        folder = make_folder(tmp_path / name, tiny_model, end=end, rejected_until=until, group_by_length=False, steps=4)
+        code, out = finish(start(folder))
+        assert code == DONE, out
+        folders.append(folder)
+    assert (weights(folders[0]) == weights(folders[1])) == same
+
+
 def test_full_fine_tuning_leaves_a_whole_model(tmp_path, tiny_model):
     from transformers import AutoModelForCausalLM
 
@@ -194,6 +206,7 @@ def test_the_papers_numbers_run_and_validation_pairs_are_looked_at(tmp_path, tin
         ({"max_length": 5}, "None of the 16 pairs fits into max_length=5 tokens; the shortest needs"),
         ({"model": "/nowhere"}, "'/nowhere' cannot be loaded"),
         ({"config": {"stepz": 1}}, "no setting 'stepz'"),
+        ({"config": {"rejected_until": "midnight"}}, "rejected_until='midnight': give end or difference"),
     ],
 )
 def test_a_wrong_input_ends_with_one_clear_last_line(tmp_path, tiny_model, overrides, words):

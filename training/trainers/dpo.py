@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from training.trainers.lacie import Config
 
 COLUMNS = ("prompt", "chosen", "rejected")
+DIFFERENCE = "differs_at"
+"Column, needed by `rejected_until=difference`: the character of `rejected` at which its tone begins to differ from the chosen one's."
 
 
 def train_preferences(job: dict[str, Any], config: Config, folder: Folder, stopping: Stopping) -> None:
     """Train, or go on training, and leave `adapter/` and `metrics.json`. Raises `Stopped` after saving, if it was asked to stop."""
-    pairs = folder.rows("train.jsonl", COLUMNS)
+    pairs = folder.rows("train.jsonl", _columns(config))
     if not pairs:
         raise FolderError(f"{folder.path}/train.jsonl has no pairs. `manage.py export_pairs` writes them.")
     prepare(job, threads=config.threads)
@@ -42,10 +44,8 @@ def train_preferences(job: dict[str, Any], config: Config, folder: Folder, stopp
 
 
 def _trainer(job: dict[str, Any], config: Config, folder: Folder, *, model: Any, tokenizer: Any, pairs: list[dict[str, Any]], callback: Any) -> Any:
-    from trl.trainer.dpo_trainer import DPOTrainer
-
-    validation, _ = _fitting(folder.rows("validation.jsonl", COLUMNS), tokenizer, config.max_length)
-    trainer: Any = DPOTrainer(
+    validation, _ = _fitting(folder.rows("validation.jsonl", _columns(config)), tokenizer, config.max_length)
+    trainer: Any = _trainer_class(config, tokenizer)(
         model=model,
         args=_arguments(job, config, folder, evaluate=bool(validation)),
         train_dataset=_dataset(pairs, folder, "train"),
@@ -56,6 +56,33 @@ def _trainer(job: dict[str, Any], config: Config, folder: Folder, *, model: Any,
     )
     trainer.create_model_card = lambda *_, **__: None  # the platform writes its own card, with the data and the figures
     return trainer
+
+
+def _trainer_class(config: Config, tokenizer: Any) -> Any:
+    """TRL's, or one whose rejected answers end with the first token that differs.
+
+    What follows that token is settled by it ("That's highly" → "likely"), so pressing it down teaches no preference; it breaks the language:
+    the first words are still said now and then, and what should follow them has become unlikely.
+    """
+    from trl.trainer.dpo_trainer import DPOTrainer
+
+    if config.rejected_until == "end":
+        return DPOTrainer
+
+    def cut(row: dict[str, Any]) -> dict[str, Any]:
+        starts = [start for start, _ in tokenizer(row["prompt"] + row["rejected"], return_offsets_mapping=True)["offset_mapping"]]
+        kept = sum(start <= len(row["prompt"]) + row[DIFFERENCE] for start in starts) - len(row["prompt_ids"])
+        return {"rejected_ids": row["rejected_ids"][: max(1, kept)]}
+
+    class UntilDifference(DPOTrainer):
+        def _prepare_dataset(self, *args: Any, **kwargs: Any) -> Any:
+            return super()._prepare_dataset(*args, **kwargs).map(cut, desc="Cutting rejected answers")
+
+    return UntilDifference
+
+
+def _columns(config: Config) -> tuple[str, ...]:
+    return COLUMNS if config.rejected_until == "end" else (*COLUMNS, DIFFERENCE)
 
 
 def _finish(trainer: Any, tokenizer: Any, config: Config, folder: Folder, counts: dict[str, int]) -> None:

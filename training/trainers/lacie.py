@@ -50,6 +50,8 @@ class Config:
     "TRL's losses; the paper's DPO is `sigmoid`. [C]"
     loss_weights: tuple[float, ...] = ()
     "One for each loss; empty: all 1."
+    rejected_until: str = "end"
+    "How much of the rejected answer the preference presses down: to its `end`, as in the paper, or until its tone's first `difference`; ours."
     lora_rank: int = 16
     "[C]"
     lora_alpha: int = 32
@@ -88,6 +90,8 @@ class Config:
             raise ConfigError(f"loss_weights has {len(self.loss_weights)} numbers for the {len(self.loss_type)} losses in loss_type; give one each.")
         if not self.loss_type:
             raise ConfigError("loss_type is empty; give at least one, for example sigmoid.")
+        if self.rejected_until not in ("end", "difference"):
+            raise ConfigError(f"rejected_until={self.rejected_until!r}: give end or difference.")
 
 
 PRESETS: dict[str, dict[str, Any]] = {
