@@ -67,7 +67,7 @@ class Paired:
 def measure(outcomes: Outcomes, *, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Estimate]:
     """Every metric of `games.metrics.METRICS` with its interval. The same outcomes and seed give the same numbers."""
     point = metrics.values(outcomes)
-    drawn = _resample([outcomes], resamples, seed)[0]
+    drawn = resample([outcomes], resamples, seed)[0]
     return {name: _estimate(name, point[name], drawn[name], outcomes) for name in point}
 
 
@@ -124,7 +124,7 @@ def compare(base: Outcomes, other: Outcomes, *, resamples: int = RESAMPLES, seed
     shared = np.intersect1d(base.question, other.question)
     sides = [one.where(np.isin(one.question, shared)) for one in (base, other)]
     points = [metrics.values(one) for one in sides]
-    drawn = _resample(sides, resamples, seed)
+    drawn = resample(sides, resamples, seed)
     each = [{name: _estimate(name, point[name], draw[name], side) for name in point} for point, draw, side in zip(points, drawn, sides, strict=True)]
     return Paired(
         questions=len(shared),
@@ -198,21 +198,25 @@ def _mcnemar(base: Flags, other: Flags, among: Flags) -> McNemar:
 # Resampling
 
 
-def _resample(sides: Sequence[Outcomes], resamples: int, seed: int) -> list[dict[str, Floats]]:
-    """For each side, each metric in each resample of the questions that occur in the first side."""
+def resample(sides: Sequence[Outcomes], resamples: int, seed: int) -> list[dict[str, Floats]]:
+    """For each side, each metric in each resample of the questions; the same draw for all sides."""
     blocks = [[metrics.values(one, w[:, place]) for one, place in zip(sides, _places(sides), strict=True)] for w in _draws(sides, resamples, seed)]
     return [{name: np.concatenate([block[side][name] for block in blocks]) for name in metrics.METRICS} for side in range(len(sides))]
 
 
 def _places(sides: Sequence[Outcomes]) -> list[NDArray[np.int64]]:
     """Where among the questions each utterance's stands."""
-    questions = np.unique(sides[0].question)
+    questions = _questions(sides)
     return [np.searchsorted(questions, one.question) for one in sides]
+
+
+def _questions(sides: Sequence[Outcomes]) -> NDArray[np.int64]:
+    return np.unique(np.concatenate([one.question for one in sides]))
 
 
 def _draws(sides: Sequence[Outcomes], resamples: int, seed: int) -> Iterator[Floats]:
     """Blocks of shape (some resamples, questions): how often each resample drew each question."""
-    questions = len(np.unique(sides[0].question))
+    questions = len(_questions(sides))
     rng = np.random.default_rng(seed)
     size = max(1, BLOCK // max(1, *(len(one) for one in sides)))
     for begin in range(0, resamples, size):

@@ -18,7 +18,7 @@ FORBIDDEN = {
 PLAIN = [
     *(
         f"games/{name}.py"
-        for name in ("prompts", "grading", "confidence", "metrics", "intervals", "curves", "report", "findings", "figures", "plots")
+        for name in ("prompts", "grading", "confidence", "metrics", "intervals", "curves", "report", "findings", "figures", "over_seeds", "plots")
     ),
     "games/speakers/*.py",
     "games/listeners/*.py",

@@ -65,8 +65,8 @@ def test_any_rows_are_read_or_refused(tmp_path: Path, rows: list[dict[str, Any]]
     "text", ["not " * 5000, " " * 20000, "I'm " * 5000 + "sure", "answer" * 3000, "\n" * 20000, "[" * 20000, "9" * 20000, "A. " * 5000]
 )
 def test_a_long_text_takes_no_long_time(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     grade(text, ["Paris"])
     is_garbled(text)
     stated(text)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
