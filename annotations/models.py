@@ -303,6 +303,12 @@ class Assignment(models.Model):
         return self.judgment is not None and self.utterance is not None and self.judgment.accepted == bool(self.utterance.is_correct)
 
 
+class PaymentQuerySet(models.QuerySet["Payment"]):
+    def for_page(self, study: Study) -> Self:
+        """With the person and who they are to the platform."""
+        return self.filter(participant__study=study).select_related("participant__identity", "participant__study")
+
+
 class Payment(models.Model):
     """What one participant is owed, once: a second row for a person cannot be, and what has been exported keeps its batch."""
 
@@ -311,6 +317,8 @@ class Payment(models.Model):
         EXPORTED = "exported"
         "Handed to the platform in the list `batch`; not offered again."
         PAID = "paid"
+        NOTHING = "nothing"
+        "Nothing is owed: kept so that the list shows everybody, with the code they went back with."
 
     participant = models.OneToOneField(Participant, models.PROTECT, related_name="payment")
     state = models.CharField(max_length=10, choices=State, default=State.DUE)
@@ -321,6 +329,8 @@ class Payment(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     exported_at = models.DateTimeField(null=True, blank=True)
     paid_at = models.DateTimeField(null=True, blank=True)
+
+    objects = PaymentQuerySet.as_manager()
 
     class Meta:
         ordering = ("id",)

@@ -105,6 +105,10 @@ class Payment:
     base: float = 0.0
     bonus: float = 0.0
     score: Score = "none"
+    screened_out: float = 0.0
+    "For somebody who failed the comprehension check twice, where the platform wants them paid."
+    fee: float = 0.0
+    "The platform's share on top of all payments, such as 0.333; for the forecast alone."
 
 
 @dataclass(frozen=True)

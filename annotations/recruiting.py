@@ -162,11 +162,15 @@ def panel_link(*, study: Study, label: str) -> str:
     return f"{study.get_absolute_url()}?{urlencode({mapping(study).label or PRESETS['panel'].label: signed})}"
 
 
+def code_of(study: Study, outcome: str) -> str:
+    """With which people go back to the platform after this outcome; empty if the study sets none."""
+    code: str = getattr(mapping(study), CODE_OF[outcome]) if outcome in CODE_OF else ""
+    return code
+
+
 def way_back(participant: Participant) -> WayBack:
     """The code of how it ended for this person, and where it takes them. Only for somebody whose outcome is saved: until then both are empty."""
-    names = mapping(participant.study)
-    field = CODE_OF.get(participant.outcome, "")
-    code: str = getattr(names, field) if field else ""
+    names, code = mapping(participant.study), code_of(participant.study, participant.outcome)
     identity = PlatformIdentity.objects.filter(participant=participant).first()
     fill = {"code": code, "label": identity.label if identity else "", "session": identity.platform_session if identity else ""}
     wanted = {name for name in fill if f"{{{name}}}" in names.return_url}

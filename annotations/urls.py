@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import include, path
 
-from annotations import views
+from annotations import payment_views, views
 
 app_name = "annotations"
 
@@ -15,6 +15,10 @@ study_urls = [
     path("answer/", views.answer, name="answer"),
     path("results/", views.results, name="results"),
     path("results/figure.svg", views.results_figure, name="results-figure"),
+    path("payments/", payment_views.overview, name="payments"),
+    path("payments/export/", payment_views.export, name="payments-export"),
+    path("payments/<slug:batch>/paid/", payment_views.paid, name="payments-paid"),
+    path("payments/<slug:batch>/<str:file>", payment_views.download, name="payments-file"),
 ]
 
 # /s/

@@ -59,5 +59,35 @@ def enter() -> dict[str, Any]:
     return {"people": at_once(tab), "rows": study.participants.count(), "identities": study.identities.count()}
 
 
+def settle() -> dict[str, Any]:
+    """One person whose last answer was sent many times."""
+    from annotations import payments
+    from annotations.models import Participant, Payment
+    from tests.factories import make_participant, make_study
+
+    person = make_participant(study=make_study(name="settle", protocol={"payment": {"base": 2}}), outcome="finished")
+
+    def last_answer(_: int) -> int:
+        payment = payments.settle(participant=Participant.objects.get(pk=person.pk))
+        return payment.pk if payment else 0
+
+    return {"payments": at_once(last_answer), "rows": Payment.objects.filter(participant=person).count()}
+
+
+def export() -> dict[str, Any]:
+    """Many managers who press at once; each batch with the people that are in its list."""
+    from django.utils import timezone
+
+    from annotations import payments
+    from tests.factories import make_identity, make_participant, make_payment, make_study
+
+    study = make_study(name="export", protocol={"recruiting": {"platform": "prolific"}})
+    for n in range(100):
+        make_payment(participant=make_identity(participant=make_participant(study=study, outcome="finished"), label=f"id{n}").participant, base=2)
+    batches = at_once(lambda _: payments.export(study=study, now=timezone.now()))
+    offered = [payments.approvals(payments.of_batch(study=study, batch=batch)).split() for batch in batches if batch]
+    return {"batches": batches, "offered": [label for labels in offered for label in labels]}
+
+
 if __name__ == "__main__":
     print(json.dumps(globals()[sys.argv[1]]()))  # noqa: T201  # this is its answer

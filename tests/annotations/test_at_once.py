@@ -58,3 +58,14 @@ def test_one_label_from_many_tabs_at_once_is_one_person(play):
     came = play("enter")
     assert len(set(came["people"])) == 1 and isinstance(came["people"][0], int), came["people"]
     assert (came["rows"], came["identities"]) == (1, 1)
+
+
+def test_a_person_is_settled_once_however_often_their_last_answer_comes(play):
+    came = play("settle")
+    assert came["rows"] == 1 and set(map(type, came["payments"])) == {int} and len(set(came["payments"])) == 1, came
+
+
+def test_managers_who_export_at_once_offer_nobody_twice_and_nobody_never(play):
+    came = play("export")
+    assert sorted(came["offered"]) == sorted(f"id{n}" for n in range(100)), came["batches"]
+    assert all(isinstance(batch, str) and "Error" not in batch for batch in came["batches"]), came["batches"]
