@@ -13,8 +13,20 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from annotations.models import Arm, ArmUtterance, Assignment, AttentionCheck, Participant, Payment, PlatformIdentity, Study
-from annotations.setup import open_study
+from annotations.setup import SetupError, open_study
 from games.admin_pages import Readable, ResultAdmin
+
+
+class OfVisibleStudies(ResultAdmin):
+    """Rows of a study, for those who may see that study: the admin's own permissions know models, not studies."""
+
+    to_study = "study"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        if request.user.is_superuser:
+            return rows
+        return rows.filter(**{f"{self.to_study}__in": Study.objects.visible_to(request.user).values("pk")})
 
 
 @admin.register(Study)
@@ -38,9 +50,22 @@ class StudyAdmin(Readable):
         "closed_at",
         "participant_page",
         "results_page",
+        "games",
     )
+    filter_horizontal = ("observers",)
     actions = ("open",)
     date_hierarchy = "created_at"
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Study | None = None) -> tuple[str, ...]:
+        """What is frozen stays as it was frozen; and a study is given away by an administrator alone."""
+        frozen = ("name", "title") if obj and obj.state != Study.State.DRAFT else ()
+        return (*self.readonly_fields, *frozen, *(() if request.user.is_superuser else ("owner",)))
+
+    def has_change_permission(self, request: HttpRequest, obj: Study | None = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or obj.may_change(request.user))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Study | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and (obj is None or (obj.may_change(request.user) and obj.state == Study.State.DRAFT))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A study is made with its arms and its listener together, by `annotations.setup`."""
@@ -55,14 +80,23 @@ class StudyAdmin(Readable):
     @admin.action(description="Open the selected studies: let people in", permissions=["change"])
     def open(self, request: HttpRequest, studies: QuerySet[Study]) -> None:
         for study in studies:
-            open_study(study)
-        self.message_user(request, f"Open: {', '.join(study.name for study in studies)}.", messages.SUCCESS)
+            if not study.may_change(request.user):
+                self.message_user(request, f"You may read study '{study}', not open it.", messages.ERROR)
+                continue
+            try:
+                open_study(study)
+            except SetupError as error:
+                self.message_user(request, str(error), messages.ERROR)
+            else:
+                self.message_user(request, f"Study '{study}' is open.", messages.SUCCESS)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Study]:
-        people = Q(participants__is_bot=False)
+        people = Q(participants__is_bot=False, participants__is_preview=False)
+        visible = Study.objects.visible_to(request.user).values("pk")
         return (
             super()
             .get_queryset(request)
+            .filter(pk__in=visible)
             .annotate(
                 entered_count=Count("participants", filter=people),
                 finished_count=Count("participants", filter=people & Q(participants__finished_at__isnull=False)),
@@ -91,7 +125,7 @@ class StudyAdmin(Readable):
 
 
 @admin.register(Arm)
-class ArmAdmin(ResultAdmin):
+class ArmAdmin(OfVisibleStudies):
     list_display = ("name", "study", "speaker", "position", "shown_count")
     list_filter = ("study", "speaker")
     list_select_related = ("study", "speaker")
@@ -106,9 +140,10 @@ class ArmAdmin(ResultAdmin):
 
 
 @admin.register(ArmUtterance)
-class ArmUtteranceAdmin(ResultAdmin):
-    list_display = ("id", "arm", "question_text", "text")
-    list_filter = ("arm__study", "arm__name")
+class ArmUtteranceAdmin(OfVisibleStudies):
+    to_study = "arm__study"
+    list_display = ("id", "arm", "question_text", "text", "wanted", "taken", "held_back")
+    list_filter = ("arm__study", "arm__name", "held_back")
     list_select_related = ("arm__study", "question", "utterance")
     search_fields = ("question__text", "utterance__text")
 
@@ -122,9 +157,9 @@ class ArmUtteranceAdmin(ResultAdmin):
 
 
 @admin.register(Participant)
-class ParticipantAdmin(ResultAdmin):
-    list_display = ("code", "study", "is_bot", "answered", "entered_at", "consented_at", "finished_at")
-    list_filter = ("study", "is_bot", ("finished_at", admin.EmptyFieldListFilter))
+class ParticipantAdmin(OfVisibleStudies):
+    list_display = ("code", "study", "step", "outcome", "excluded", "answered", "is_bot", "is_preview", "entered_at", "finished_at")
+    list_filter = ("study", "step", "outcome", "excluded", "is_bot", "is_preview")
     list_select_related = ("study",)
     search_fields = ("code",)
     date_hierarchy = "entered_at"
@@ -138,7 +173,8 @@ class ParticipantAdmin(ResultAdmin):
 
 
 @admin.register(Assignment)
-class AssignmentAdmin(ResultAdmin):
+class AssignmentAdmin(OfVisibleStudies):
+    to_study = "participant__study"
     list_display = ("participant", "position", "arm", "question_text", "verdict", "shown_at", "answered_at")
     list_filter = ("arm__study", "arm__name", ("judgment", admin.EmptyFieldListFilter), "judgment__accepted")
     list_select_related = ("participant", "arm__study", "question", "check_shown", "judgment")
@@ -155,7 +191,7 @@ class AssignmentAdmin(ResultAdmin):
 
 
 @admin.register(AttentionCheck)
-class AttentionCheckAdmin(ResultAdmin):
+class AttentionCheckAdmin(OfVisibleStudies):
     list_display = ("question", "study", "kind", "expects_accept", "is_practice")
     list_filter = ("study", "kind", "is_practice")
     list_select_related = ("study",)
@@ -163,7 +199,7 @@ class AttentionCheckAdmin(ResultAdmin):
 
 
 @admin.register(PlatformIdentity)
-class PlatformIdentityAdmin(ResultAdmin):
+class PlatformIdentityAdmin(OfVisibleStudies):
     list_display = ("participant", "study", "platform", "label", "created_at")
     list_filter = ("study", "platform")
     list_select_related = ("participant", "study")
@@ -171,7 +207,8 @@ class PlatformIdentityAdmin(ResultAdmin):
 
 
 @admin.register(Payment)
-class PaymentAdmin(ResultAdmin):
+class PaymentAdmin(OfVisibleStudies):
+    to_study = "participant__study"
     list_display = ("participant", "state", "base", "bonus", "currency", "batch", "exported_at", "paid_at")
     list_filter = ("participant__study", "state", "currency")
     list_select_related = ("participant",)

@@ -7,18 +7,29 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
 from annotations.protocol import Protocol
-from games.models import Judgment, Listener, Question, Speaker, Utterance
+from games.models import Game, Judgment, Listener, Question, Speaker, Utterance
 
 
 def participant_code() -> str:
     """A pseudonym that says nothing of the person and cannot be guessed."""
     return secrets.token_hex(8)
+
+
+class StudyQuerySet(models.QuerySet["Study"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """An administrator sees every study; other staff those they own or observe; nobody else any."""
+        if not (user.is_active and user.is_staff):
+            return self.none()
+        if user.is_superuser:
+            return self
+        return self.filter(Q(owner=user.pk) | Q(pk__in=Study.observers.through.objects.filter(user=user.pk).values("study")))
 
 
 class Study(models.Model):
@@ -48,12 +59,16 @@ class Study(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="studies")
     observers = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="observed_studies", blank=True)
     "May read everything of this study, and change nothing."
+    games = models.ManyToManyField(Game, related_name="studies", blank=True)
+    "Whose answers its arms show."
     seed = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     opened_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     identities_until = models.DateField(null=True, blank=True)
     "The platform's ids of its participants are deleted after this day; empty: when somebody asks."
+
+    objects = StudyQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at", "-id")
@@ -64,6 +79,10 @@ class Study(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("annotations:study", args=[self.name])
+
+    def may_change(self, user: User | AnonymousUser) -> bool:
+        """Its owner and administrators; observers only read. Who may not even read it is `visible_to`'s question."""
+        return user.is_active and user.is_staff and (user.is_superuser or (self.owner_id is not None and self.owner_id == user.pk))
 
     @cached_property
     def rules(self) -> Protocol:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -185,6 +187,103 @@ class Protocol:
         return _built(cls, values, "")
 
 
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+RANGES: dict[str, tuple[float, float]] = {
+    "rounds": (1, 500),
+    "wanted": (1, 10_000),
+    "pace": (0, 60),
+    "draw.per_stratum": (1, 10_000),
+    "timing.abandon_minutes": (1, 24 * 60),
+    "steps.practice": (0, 20),
+    "steps.attention": (0, 50),
+    "exclusion.knew_over": (0, 1),
+    "payment.base": (0, 1000),
+    "payment.bonus": (0, 1000),
+    "stopping.looks": (1, 20),
+    "stopping.alpha": (0.0001, 0.5),
+}
+"""The least and the most that these settings take; the others take every number from 0 on."""
+
+
+def refuse_out_of_range(protocol: Protocol) -> None:
+    """Each setting by itself; what two settings say against each other is `contradictions`.
+
+    Raises:
+        ProtocolError: a setting is out of its range.
+    """
+    for place, (low, high) in RANGES.items():
+        value = setting(protocol, place)
+        if not low <= value <= high:
+            raise ProtocolError(f"{place}={value:g}: give a number from {low:g} to {high:g}.")
+    if not protocol.languages or len(set(protocol.languages)) < len(protocol.languages):
+        raise ProtocolError(f"languages={list(protocol.languages)}: give one language or more, each once; the first is the default.")
+    for language in {*protocol.languages, *protocol.texts}:
+        if not LANGUAGE.fullmatch(language):
+            raise ProtocolError(f"languages={language!r}: give a language code such as 'en', 'de' or 'pt-BR'.")
+    if not re.fullmatch("[A-Z]{3}", protocol.payment.currency):
+        raise ProtocolError(f"payment.currency={protocol.payment.currency!r}: give a currency's three capital letters, such as 'USD' or 'EUR'.")
+    url = protocol.recruiting.return_url
+    if url and not re.match(r"https?://[^\s/]+", url):
+        raise ProtocolError(f"recruiting.return_url={url!r}: give an address that begins with https://; {{code}} in it is filled in.")
+
+
+def contradictions(protocol: Protocol) -> list[str]:
+    """Settings that cannot stand together, in words; a draft may have them for a while, an open study not."""
+    measures, timing, steps, exclusion = protocol.measures, protocol.timing, protocol.steps, protocol.exclusion
+    payment, stopping = protocol.payment, protocol.stopping
+    wrong = {
+        "The time limit of a round is not above its minimum reading time.": 0 < timing.max_seconds <= timing.min_seconds,
+        "Judgments faster than the rule allows are excluded, but the time limit is below that.": 0 < timing.max_seconds <= exclusion.faster_than,
+        f"A person is excluded after {exclusion.failed_checks} failed attention checks, but a session has {steps.attention}.": exclusion.failed_checks
+        > steps.attention,
+        "“Knew the answer” excludes judgments, but nobody is asked for it.": exclusion.knew_over < 1 and measures.knew_answer == "off",
+        "The bonus is a score of the confidence, but nobody is asked for it.": payment.score != "none" and measures.confidence == "off",
+        "There is a bonus, but no score that it is paid by.": payment.bonus > 0 and payment.score == "none",
+        "There is a score for the bonus, but the bonus is 0.": payment.score != "none" and payment.bonus == 0,
+        "Several looks are planned, but no goal is declared that they divide.": stopping.looks > 1 and not stopping.goal,
+        "More attention checks than rounds.": steps.attention > protocol.rounds,
+    }
+    return [sentence for sentence, holds in wrong.items() if holds]
+
+
+def setting(protocol: Protocol, place: str) -> Any:
+    """The value at `group.name`.
+
+    >>> setting(Protocol(rounds=7), "rounds"), setting(Protocol(), "payment.currency")
+    (7, 'USD')
+    """
+    value: Any = protocol
+    for name in place.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Protocol JSON with some settings changed, group by group.
+
+    >>> merged({"rounds": 5, "draw": {"how": "all"}}, {"draw": {"limit": 9}})
+    {'rounds': 5, 'draw': {'how': 'all', 'limit': 9}}
+    """
+    both = dict(values)
+    for name, value in changes.items():
+        inner = both.get(name, {})
+        both[name] = merged(inner, value) if isinstance(value, Mapping) and isinstance(inner, Mapping) else value
+    return both
+
+
+def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by their places as protocol JSON.
+
+    >>> nested({"rounds": 5, "measures.confidence": "slider"})
+    {'rounds': 5, 'measures': {'confidence': 'slider'}}
+    """
+    groups: dict[str, Any] = {}
+    for place, value in settings.items():
+        *outer, name = place.split(".")
+        groups = merged(groups, {outer[0]: nested({".".join([*outer[1:], name]): value})} if outer else {name: value})
+    return groups
+
+
 def digest(frozen: Mapping[str, Any]) -> str:
     """SHA-256 of a JSON value, the same whatever the order of its keys.
 
@@ -222,14 +321,19 @@ def _value(hint: Any, value: Any, place: str) -> Any:
             raise ProtocolError(f"{place}={value!r}: give a list of names.")
         return tuple(value)
     if origin is dict or isinstance(hint, types.GenericAlias):
-        if not isinstance(value, Mapping):
-            raise ProtocolError(f"{place}={value!r}: give names with their texts.")
-        return value
+        return _texts(value, place)
     return _scalar(hint, value, place)
 
 
+def _texts(value: Any, place: str) -> dict[str, dict[str, str]]:
+    groups = value.values() if isinstance(value, Mapping) else [None]
+    if not all(isinstance(group, Mapping) and all(isinstance(text, str) for text in group.values()) for group in groups):
+        raise ProtocolError(f'{place}={value!r}: give for each language the names of texts with their Markdown, as {{"en": {{"consent": "…"}}}}.')
+    return {language: dict(group) for language, group in value.items()}
+
+
 def _scalar(hint: Any, value: Any, place: str) -> Any:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if hint is float and is_number and value >= 0:
         return float(value)
     if hint is int and is_number and value == int(value) and value >= 0:

@@ -88,7 +88,7 @@ def studies(request: HttpRequest) -> HttpResponse:
         return redirect("home")
     people = Count("participants", distinct=True, filter=Q(participants__is_bot=False))
     finished = Count("participants", distinct=True, filter=Q(participants__is_bot=False, participants__finished_at__isnull=False))
-    rows = Study.objects.annotate(people=people, finished=finished).prefetch_related("arms__speaker")
+    rows = Study.objects.visible_to(request.user).annotate(people=people, finished=finished).prefetch_related("arms__speaker")
     return render(request, "annotations/studies.html", {"studies": rows})
 
 
@@ -96,7 +96,7 @@ def studies(request: HttpRequest) -> HttpResponse:
 @staff_member_required
 @never_cache
 def results(request: HttpRequest, name: str) -> HttpResponse:
-    row = get_object_or_404(Study, name=name)
+    row = get_object_or_404(Study.objects.visible_to(request.user), name=name)
     return render(
         request,
         "annotations/results.html",
@@ -110,7 +110,7 @@ def results(request: HttpRequest, name: str) -> HttpResponse:
 def results_figure(request: HttpRequest, name: str) -> HttpResponse:
     from annotations import plots  # matplotlib takes a second to import: not at the start of every command
 
-    rows = report.results_of(get_object_or_404(Study, name=name)).arms
+    rows = report.results_of(get_object_or_404(Study.objects.visible_to(request.user), name=name)).arms
     figure = plots.acceptance([row.counts for row in rows], [row.arm.speaker.name for row in rows])
     return HttpResponse(figure, content_type="image/svg+xml")
 

@@ -64,7 +64,8 @@ class Readable(admin.ModelAdmin):
         fields = super().get_fields(request, obj)
         if obj is None or self.has_change_permission(request, obj):
             return fields
-        return [pretty(name) if isinstance(obj._meta.get_field(name), JSONField) else name for name in fields]
+        columns = {field.name for field in obj._meta.fields if isinstance(field, JSONField)}
+        return [pretty(name) if name in columns else name for name in fields]
 
 
 class ResultAdmin(Readable):

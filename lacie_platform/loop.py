@@ -95,4 +95,4 @@ def open_study(comparison: Comparison) -> Study:
     games = [each.game for each in comparison.evaluations.select_related("game")]
     title = "Trivia: which answers would you trust?"
     study = setup.create_study(name="trivia", title=title, speakers=arms, games=games, rounds=10, seed=comparison.seed)
-    return setup.open_study(study)
+    return study if study.closed_at else setup.open_study(study)  # somebody may have closed it since the first turn

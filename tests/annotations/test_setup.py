@@ -1,6 +1,8 @@
 """Setting a study up from games."""
 
 import io
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,12 +58,12 @@ def test_an_ungraded_answer_is_left_out() -> None:
     assert {arm.shown.count() for arm in world.create().arms.all()} == {11}
 
 
-def test_an_answer_that_names_a_model_is_held_back() -> None:
+def test_an_answer_that_names_a_model_is_drawn_like_any_other_and_held_back() -> None:
     world = World()
-    told = world.games[0].utterances.filter(question=world.questions[0]).order_by("sample")
-    told.filter(sample=0).update(text="As an AI language model, I say Paris.")
+    world.games[0].utterances.filter(question=world.questions[0]).update(text="As an AI language model, I say Paris.")
     study = world.create()
-    assert study.arms.get(name="arm-1").shown.get(question=world.questions[0]).utterance.sample == 1
+    (shown,) = setup.held_back(study)
+    assert (shown.question, shown.arm.speaker.name, shown.held_back) == (world.questions[0], "boaster", "names its model")
 
 
 @pytest.mark.parametrize(
@@ -176,3 +178,59 @@ def test_the_command_says_what_is_missing(arguments: list[str], message: str) ->
     with pytest.raises(CommandError, match=message.replace(".", r"\.")):
         open_by_command(*arguments)
     assert not Study.objects.exists()
+
+
+def test_the_command_takes_a_protocol_from_a_file_and_single_settings(tmp_path: Path) -> None:
+    World()
+    file = tmp_path / "protocol.json"
+    file.write_text('{"rounds": 4, "measures": {"confidence": "buttons", "note": true}}')
+    open_by_command(
+        *("--speakers", "boaster", "honest", "--dataset", "capitals", "--protocol", str(file)),
+        *("--set", "measures.confidence=slider", "--set", 'languages=["de", "en"]', "--set", "wanted=3"),
+    )
+    study = Study.objects.get()
+    rules = study.rules
+    assert (rules.rounds, rules.measures.confidence, rules.measures.note, rules.languages) == (4, "slider", True, ("de", "en"))
+    assert set(ArmUtterance.objects.values_list("wanted", flat=True)) == {3}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["rounds=0"], "rounds=0: give a number from 1 to 500"),
+        (["measures.confidnce=slider"], "measures.confidnce: there is no such setting"),
+        (["stopping.alpha=0.9"], "stopping.alpha=0.9: give a number from 0.0001 to 0.5"),
+        (["languages=[]"], "give one language or more"),
+        (['languages=["english!"]'], "give a language code such as 'en'"),
+        (["payment.currency=euro"], "three capital letters"),
+        (["wanted=1e999"], "give a whole number from 0 on"),
+        (["rounds"], "write SETTING=VALUE"),
+        (["payment.bonus=1"], "There is a bonus, but no score that it is paid by."),
+        (["exclusion.failed_checks=2"], "excluded after 2 failed attention checks, but a session has 0"),
+    ],
+)
+def test_the_command_says_which_setting_cannot_be(settings: list[str], message: str) -> None:
+    World()
+    with pytest.raises(CommandError, match=re.escape(message)):
+        open_by_command("--speakers", "boaster", "honest", "--dataset", "capitals", *(part for one in settings for part in ("--set", one)))
+
+
+def test_the_command_lists_answers_that_name_their_model_and_opens_when_told_what_to_do() -> None:
+    world = World()
+    world.games[0].utterances.filter(question=world.questions[0]).update(text="As an AI language model, I say Paris.")
+    arguments = ("--speakers", "boaster", "honest", "--dataset", "capitals")
+    with pytest.raises(CommandError, match="As an AI language model, I say Paris") as refusal:
+        open_by_command(*arguments)
+    assert "--held-back" in str(refusal.value)
+    assert "is open" in open_by_command(*arguments, "--held-back", "drop")
+    assert {arm.shown.count() for arm in Study.objects.get().arms.all()} == {11}
+
+
+def test_the_command_may_leave_a_draft_to_somebody(django_user_model: Any) -> None:
+    World()
+    ada = django_user_model.objects.create_user("ada")
+    said = open_by_command("--speakers", "boaster", "honest", "--dataset", "capitals", "--draft", "--owner", "ada")
+    assert "is a draft: go on at /studies/trivia/" in said
+    assert Study.objects.get().owner == ada
+    with pytest.raises(CommandError, match="There is no user 'bo'"):
+        open_by_command("--speakers", "boaster", "honest", "--dataset", "capitals", "--owner", "bo")

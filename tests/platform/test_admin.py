@@ -223,7 +223,7 @@ def test_a_comparison_started_in_the_admin_has_its_base_first(manager):
 
 
 def test_a_study_is_opened_from_the_list_and_links_to_both_its_pages(manager):
-    study = make.make_study()
+    study = make.make_open_study(state="draft")
     manager.post(page("annotations.study", "changelist"), {"action": "open", "_selected_action": [study.pk]})
     study.refresh_from_db()
     assert study.state == "open" and study.opened_at

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
+from pathlib import Path
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
 from annotations import setup
 from annotations.models import Study
+from annotations.protocol import ProtocolError, merged, nested
 from games.models import Dataset, Game, Speaker, Split
 
 
@@ -23,15 +27,45 @@ class Command(BaseCommand):
         parser.add_argument("--dataset", default="bundled", help="whose questions they answered (default: %(default)s)")
         parser.add_argument("--split", default=Split.TEST, choices=Split.values, help="(default: %(default)s)")
         parser.add_argument("--title", default="Trivia: which answers would you trust?", help="what participants read (default: %(default)s)")
-        parser.add_argument("--rounds", type=int, default=10, help="questions for one person (default: %(default)s)")
+        parser.add_argument("--rounds", type=int, help="questions for one person (default: 10)")
         parser.add_argument("--questions", type=int, help="draw this many questions for the study (default: all that every speaker answered)")
+        parser.add_argument("--protocol", type=Path, metavar="FILE.json", help="settings of the study, as docs/studies.md has them")
+        parser.add_argument(
+            "--set", action="append", default=[], metavar="SETTING=VALUE", help="one setting, for example measures.confidence=slider; may be repeated"
+        )
+        parser.add_argument(
+            "--held-back",
+            choices=["show", "drop"],
+            help="what becomes of answers that name their model (default: stop and list them)",
+        )
+        parser.add_argument("--owner", metavar="USER", help="the user who manages it (default: administrators alone)")
+        parser.add_argument("--draft", action="store_true", help="set it up and do not open it: the console goes on from there")
         parser.add_argument("--seed", type=int, default=0, help="of the draw of questions, answers and assignments (default: %(default)s)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        study = setup.open_study(_create(options) if options["speakers"] else _existing(options["name"]))
+        try:
+            study = _create(options) if options["speakers"] else _existing(options["name"])
+            if options["held_back"] and study.state == Study.State.DRAFT:
+                for shown in setup.held_back(study):
+                    setup.decide(study=study, shown=shown, decision=options["held_back"])
+            if not options["draft"]:
+                setup.open_study(study)
+        except (setup.SetupError, ProtocolError) as error:
+            raise CommandError(_with_held_back(str(error), options["name"])) from None
+        if options["draft"]:
+            self.stdout.write(f"Study '{study}' is a {study.state}: go on at /studies/{study}/.")
+            return
         self.stdout.write(
             f"Study '{study}' is open: participants enter at {study.get_absolute_url()}, results are at {study.get_absolute_url()}results/."
         )
+
+
+def _with_held_back(message: str, name: str) -> str:
+    """The refusal, with the answers that a decision is asked about."""
+    study = Study.objects.filter(name=name).first()
+    held = list(setup.held_back(study)) if study else []
+    lines = [f"\n  {shown.arm.speaker}: {shown.question} {shown.utterance}" for shown in held]
+    return message + "".join(lines) + ("\nDecide in the console, or with --held-back show or --held-back drop." if held else "")
 
 
 def _existing(name: str) -> Study:
@@ -43,18 +77,46 @@ def _existing(name: str) -> Study:
 
 def _create(options: dict[str, Any]) -> Study:
     speakers = [_speaker(name) for name in options["speakers"]]
+    return setup.create_study(
+        name=options["name"],
+        title=options["title"],
+        speakers=speakers,
+        games=[_game(speaker, options["dataset"], options["split"]) for speaker in speakers],
+        questions_limit=options["questions"],
+        rounds=options["rounds"],
+        protocol=_protocol(options["protocol"], options["set"]),
+        seed=options["seed"],
+        owner=_owner(options["owner"]),
+    )
+
+
+def _protocol(file: Path | None, settings: list[str]) -> dict[str, Any]:
+    """The settings of the file, with those of the command line over them."""
     try:
-        return setup.create_study(
-            name=options["name"],
-            title=options["title"],
-            speakers=speakers,
-            games=[_game(speaker, options["dataset"], options["split"]) for speaker in speakers],
-            questions_limit=options["questions"],
-            rounds=options["rounds"],
-            seed=options["seed"],
-        )
-    except setup.SetupError as error:
-        raise CommandError(str(error)) from None
+        values = json.loads(file.read_text()) if file else {}
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{file} cannot be read as JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise CommandError(f'{file} must hold one JSON object, for example {{"rounds": 20}}.')
+    return merged(values, nested(dict(_setting(one) for one in settings)))
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """`rounds=20` is a number, `languages=["en", "de"]` a list, `measures.confidence=slider` a word."""
+    place, equals, value = text.partition("=")
+    if not equals:
+        raise CommandError(f"--set {text}: write SETTING=VALUE, for example measures.confidence=slider.")
+    try:
+        return place, json.loads(value)
+    except ValueError:
+        return place, value
+
+
+def _owner(name: str | None) -> User | None:
+    owner = User.objects.filter(username=name).first()
+    if name and owner is None:
+        raise CommandError(f"There is no user '{name}'. Make one with: manage.py createsuperuser")
+    return owner
 
 
 def _speaker(name: str) -> Speaker:
