@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from games.bundled.phrasing import LEADS, TONES
+from games.bundled.phrasing import LEADS, TAUGHT_TONES, TONES
 
 LONGEST_ANSWER = 40
 """Characters of an answer in the bundled phrasing; the longest canonical one has 30."""
@@ -34,7 +34,9 @@ def _any_of(texts: Sequence[str]) -> str:
 
 
 LEAD_WORDS = [lead.removesuffix("{a}") for lead in LEADS if lead != "{a}"]
-SENTENCE = re.compile(rf"\s*(?P<lead>{_any_of(LEAD_WORDS)})?(?P<answer>\S.*?)(?P<tone>{_any_of([text for text, _ in TONES])})\s*", re.IGNORECASE)
+SENTENCE = re.compile(
+    rf"\s*(?P<lead>{_any_of(LEAD_WORDS)})?(?P<answer>\S.*?)(?P<tone>{_any_of([*(text for text, _ in TONES), *TAUGHT_TONES])})\s*", re.IGNORECASE
+)
 PHRASING = re.compile(
     r"(?<![\w.])(sure|certain|doubt|confident|(un)?likely|chance|believe|think|probably|maybe|guess|idea|honestly|about even|the answer|would be"
     r"|it is|it's|that's|there's|i'm|i'd|i have|100%|\d+%)(?!\w)",
@@ -69,7 +71,7 @@ def parse(text: str) -> Extracted | None:
 # Free text
 
 FINAL = re.compile(r"^[^\w\n]*(?:final )?answer[^\w\n]*?[:=](?P<answer>.*)$", re.IGNORECASE | re.MULTILINE)
-IS = re.compile(r"\b(?:the (?:correct |right )?answer (?:is|was|would be)|my answer is)[ :]+(?P<answer>[^\n]+)", re.IGNORECASE)
+IS = re.compile(r"\b(?:the (?:correct |right )?answer(?:, [^,.\n]{1,60},)? (?:is|was|would be)|my answer is)[ :]+(?P<answer>[^\n]+)", re.IGNORECASE)
 NUMBERED = re.compile(r"\s*(?P<answer>[^\n]{0,200}?)[.,;]?\s*\bconfidence: ?\d{1,3}(?:/10)?%?\.?\s*", re.IGNORECASE)
 NO_ANSWER = re.compile(
     r"(?:(?:sorry|honestly|unfortunately|hmm|well|i'm afraid)\W+)*"

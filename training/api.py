@@ -30,7 +30,7 @@ class RunSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = TrainingRun
-        fields = ("id", "name", "method", "base", "pair_set", "config", "seed", "folder", "metrics", "speaker", *JOB_FIELDS)
+        fields = ("id", "name", "method", "base", "pair_set", "games", "config", "seed", "folder", "metrics", "speaker", *JOB_FIELDS)
 
 
 class EvaluationSerializer(serializers.ModelSerializer):
@@ -69,6 +69,7 @@ class RunFilter(filters.FilterSet):
     method = filters.CharFilter()
     base = by_name("base", "speaker that it starts from")
     pair_set = by_name("pair_set", "pair set")
+    game = IdFilter("games")
     speaker = by_name("speaker", "speaker that it was published as")
     state = filters.ChoiceFilter(choices=Job.State)
 
@@ -101,7 +102,7 @@ class PairSetViewSet(viewsets.ReadOnlyModelViewSet):
 class RunViewSet(viewsets.ReadOnlyModelViewSet):
     """Training runs: method, configuration, progress, and the speaker that came of it."""
 
-    queryset = TrainingRun.objects.select_related("base", "pair_set", "speaker").order_by("id")
+    queryset = TrainingRun.objects.select_related("base", "pair_set", "speaker").prefetch_related("games").order_by("id")
     serializer_class = RunSerializer
     filterset_class = RunFilter
     ordering_fields: ClassVar = ["id", "name", "created_at", "started_at", "finished_at"]

@@ -7,7 +7,8 @@ from typing import Any
 from django import forms
 
 from games.admin_pages import StartForm
-from games.models import Dataset, Listener, Speaker, Split
+from games.models import Dataset, Game, Listener, Speaker, Split
+from training.answers import FILES
 from training.models import Comparison, PairSet, TrainingRun
 from training.registry import RunError
 from training.trainers import METHODS
@@ -19,7 +20,12 @@ class StartRunForm(StartForm):
     name = forms.SlugField(max_length=100, help_text="Of the run, and of the speaker that comes of it.")
     method = forms.ChoiceField(choices=[(name, name) for name in METHODS])
     base = forms.ModelChoiceField(Speaker.objects.order_by("name"), help_text="The speaker that is trained.")
-    pair_set = forms.ModelChoiceField(PairSet.objects.all(), help_text="Made by: manage.py build_pairs")
+    pair_set = forms.ModelChoiceField(PairSet.objects.all(), required=False, help_text="For lacie and truthful. Made by: manage.py build_pairs")
+    games = forms.ModelMultipleChoiceField(
+        Game.objects.filter(state=Game.State.DONE, split__in=FILES),
+        required=False,
+        help_text="For methods that learn from graded answers; none chosen: all finished games of the base.",
+    )
     seed = forms.IntegerField(min_value=0, max_value=2**31 - 1, initial=0)
     config = forms.JSONField(
         required=False,

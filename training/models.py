@@ -68,6 +68,8 @@ class TrainingRun(Job):
     "A key of `training.trainers.METHODS`."
     base = models.ForeignKey(Speaker, models.PROTECT, related_name="runs")
     pair_set = models.ForeignKey(PairSet, models.PROTECT, null=True, blank=True, related_name="runs")
+    games = models.ManyToManyField(Game, related_name="runs", blank=True)
+    "Whose graded answers it learns from, for a method that needs answers."
     config = models.JSONField(default=dict)
     "The method's configuration dataclass, whole."
     seed = models.PositiveIntegerField(default=0)
@@ -91,6 +93,20 @@ class TrainingRun(Job):
     @property
     def queue(self) -> str:
         return self.base.queue
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """Of `metrics`, what is one value each."""
+        return {name: value for name, value in self.metrics.items() if not _is_table(value)}
+
+    @property
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """Of `metrics`, what is a list of rows."""
+        return {name: value for name, value in self.metrics.items() if _is_table(value)}
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
 
 
 class Evaluation(models.Model):

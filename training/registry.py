@@ -17,6 +17,7 @@ from games.registry import ensure_bundled_speaker
 from games.speakers.base import SpeakerError
 from training.models import TrainingRun
 from training.preferences import TYPES
+from training.trainers import needs
 from training.trainers.folder import Folder
 
 
@@ -94,7 +95,7 @@ def publish(run: TrainingRun) -> Speaker:
     if not folder.is_complete():
         raise RunError(f"{run} has no result yet: {folder.path}/metrics.json is missing.")
     refuse_taken_name(run.name)
-    metrics = folder.metrics()
+    metrics = run.metrics = folder.metrics()
     weights = f"{run.folder}/adapter"
     base, full = run.base, bool(run.config.get("full"))
     with transaction.atomic():
@@ -103,15 +104,15 @@ def publish(run: TrainingRun) -> Speaker:
             backend="local",
             base_model=str(settings.DATA_DIR / weights) if full else base.base_model,
             adapter="" if full else weights,
-            prompt_style=base.prompt_style,
+            prompt_style=needs(run.method).prompt_style or base.prompt_style,
             generation=base.generation,
             method=run.method,
             parent=base,
             digest=digest(settings.DATA_DIR / weights, base),
-            card=card(run, metrics),
+            card=card(run),
         )
         TrainingRun.objects.filter(pk=run.pk).update(speaker=speaker, metrics=metrics)
-    run.speaker, run.metrics = speaker, metrics
+    run.speaker = speaker
     return speaker
 
 
@@ -130,7 +131,7 @@ def digest(weights: Path, base: Speaker) -> str:
     return total.hexdigest()
 
 
-def card(run: TrainingRun, metrics: dict[str, Any]) -> str:
+def card(run: TrainingRun) -> str:
     """The model card, in Markdown."""
     pairs = run.pair_set
     data = []
@@ -140,6 +141,9 @@ def card(run: TrainingRun, metrics: dict[str, Any]) -> str:
             f"Pair set `{pairs.name}` ({pairs.pairs.count()} pairs): rule `{pairs.rule}`, utterances of `{pairs.speaker}` judged by the "
             f"{pairs.listener.kind} listener `{pairs.listener}`. Pairs by type: {types}. Digest `{pairs.digest[:16]}`."
         ]
+    games = run.games.select_related("speaker", "dataset")
+    data += [f"Graded answers of {game}: {game.samples} samples a question at temperature {game.temperature}, seed {game.seed}." for game in games]
+    tables = [part for name, rows in run.tables.items() for part in (f"## {name.capitalize()}", _rows(rows))]
     return "\n\n".join(
         [
             f"# {run.name}",
@@ -149,8 +153,9 @@ def card(run: TrainingRun, metrics: dict[str, Any]) -> str:
             "## Configuration",
             _table(run.config),
             "## Figures at the end of training",
-            _table(metrics),
-            "These are of the training pairs. How it does on held-out questions, before a listener, is in its evaluations.",
+            _table(run.figures),
+            *tables,
+            "These are of training. How it does on held-out questions, before a listener, is in its evaluations.",
             "## Intended use",
             "Research on whether the tone of an answer tells how likely the answer is right, with the prompts and the kind of questions it was "
             "trained on.",
@@ -164,3 +169,10 @@ def card(run: TrainingRun, metrics: dict[str, Any]) -> str:
 def _table(values: dict[str, Any]) -> str:
     rows = [f"| {name} | {json.dumps(value)} |" for name, value in values.items()]
     return "\n".join(["| | |", "|---|---|", *rows])
+
+
+def _rows(rows: list[dict[str, Any]]) -> str:
+    columns = list(rows[0])
+    lines = [[row.get(column) for column in columns] for row in rows]
+    cells = [["" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value) for value in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (columns, ["---"] * len(columns), *cells))

@@ -14,20 +14,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from games.foreground import in_foreground
 from games.jobs import Cancelled, Lease
-from games.models import Speaker
+from games.models import Game, Speaker
+from training.answers import FILES, answer_rows, refuse_games, usual_games
 from training.models import PairSet, TrainingRun
 from training.pairs import preference_rows
 from training.registry import RunError, model_path, publish, refuse_taken_name, run_folder
-from training.trainers import METHODS, load
+from training.trainers import METHODS, needs
 from training.trainers.base import PARENT
 from training.trainers.folder import DONE, STOPPED, Folder
 from training.trainers.presets import config as whole_config
@@ -41,66 +43,102 @@ FRUITLESS_STARTS = 3
 """A trainer that is killed from outside is started again; after so many starts in a row without a new checkpoint the run fails."""
 
 
-def start_run(*, method: str, base: Speaker, pair_set: PairSet | None, config: Mapping[str, Any], seed: int, name: str) -> TrainingRun:
+def start_run(
+    *,
+    method: str,
+    base: Speaker,
+    config: Mapping[str, Any],
+    seed: int,
+    name: str,
+    pair_set: PairSet | None = None,
+    games: Sequence[Game] = (),
+) -> TrainingRun:
     """The run with these settings, as a draft for a worker or `run_in_foreground`. Asking again for the same gives the one that is there.
 
-    `config`: what differs from the defaults for this base (the bundled speaker's recipe, or the paper's numbers).
+    `pair_set`, or `games` with graded answers (none named: all that `training.answers.usual_games` finds): what the method needs. `config`:
+    what differs from the defaults for this base (the bundled speaker's recipe, or the paper's numbers).
 
     Raises:
         RunError: it could not be trained, or the name is taken by a run with other settings; nothing is written.
         ConfigError: no such method or setting, or a value of the wrong type.
     """
-    load(method)
-    whole = whole_config(default_preset(base.base_model), method, config)
-    _refuse_impossible(method, base, pair_set)
+    whole = whole_config(default_preset(base.base_model, method), method, config)
+    learns_from = list(games) or (usual_games(base) if needs(method).kind == "answers" else [])
+    _refuse_impossible(method, base, pair_set, learns_from)
     asked = {"method": method, "base": base, "pair_set": pair_set, "config": whole, "seed": seed}
     found = TrainingRun.objects.select_related("base", "pair_set").filter(name=name).first()
     if found:
         differing = [key for key, value in asked.items() if getattr(found, key) != value]
+        if {game.pk for game in found.games.all()} != {game.pk for game in learns_from}:
+            differing.append("set of games")
         if differing:
             raise RunError(f"There is a run {name!r} already, with another {' and another '.join(differing)}. Choose another --name.")
         return found
     refuse_taken_name(name)
-    return TrainingRun.objects.create(name=name, folder=f"runs/{name}", total=whole["steps"], **asked)
+    with transaction.atomic():
+        run = TrainingRun.objects.create(name=name, folder=f"runs/{name}", total=whole["steps"], **asked)
+        run.games.set(learns_from)
+    return run
 
 
-def _refuse_impossible(method: str, base: Speaker, pair_set: PairSet | None) -> None:
+def _refuse_impossible(method: str, base: Speaker, pair_set: PairSet | None, games: Sequence[Game]) -> None:
     if base.backend != "local":
         raise RunError(f"{base} is a {base.backend!r} speaker: only 'local' ones have weights to train. Give another --base.")
-    if pair_set is None or not pair_set.pairs.exists():
-        raise RunError(f"The method {method} learns from pairs, and there are none{f' in {pair_set}' if pair_set else ''}. manage.py build_pairs")
-    if pair_set.rule != method:
-        raise RunError(
-            f"The pairs {pair_set.name!r} are made by the rule {pair_set.rule!r}; the method {method!r} needs its own: build_pairs --rule {method}."
-        )
+    wanted = needs(method)
+    if wanted.kind == "answers":
+        if pair_set:
+            raise RunError(f"The method {method} learns from graded answers, not from pairs: give --game in place of --pairs.")
+        refuse_games(method, base, games, of_others=wanted.of_others, validation=wanted.validation)
+    else:
+        _refuse_pairs(method, pair_set, games)
     missing = [name for name in ("torch", "trl", "peft") if importlib.util.find_spec(name) is None]
     if missing:
         raise RunError(f"Training needs {' and '.join(missing)}: pip install -r requirements.txt")
     model_path(base)
 
 
+def _refuse_pairs(method: str, pair_set: PairSet | None, games: Sequence[Game]) -> None:
+    if games:
+        raise RunError(f"The method {method} learns from pairs: give --pairs in place of --game.")
+    if pair_set is None or not pair_set.pairs.exists():
+        raise RunError(f"The method {method} learns from pairs, and there are none{f' in {pair_set}' if pair_set else ''}. manage.py build_pairs")
+    if pair_set.rule != method:
+        raise RunError(
+            f"The pairs {pair_set.name!r} are made by the rule {pair_set.rule!r}; the method {method!r} needs its own: build_pairs --rule {method}."
+        )
+
+
 def prepare_folder(run: TrainingRun) -> Folder:
-    """Write `config.json` and `train.jsonl`. A folder of the same name with other content is moved aside, not mixed in and not deleted."""
-    folder, base, pair_set = run_folder(run), run.base, run.pair_set
-    rows = preference_rows(pair_set, prompt_style=base.prompt_style) if pair_set else []
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    """Write `config.json` and the rows. A folder of the same name with other content is moved aside, not mixed in and not deleted."""
+    folder, base = run_folder(run), run.base
+    files = {name: "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows) for name, rows in _rows(run).items()}
     job = {
         "method": run.method,
         "name": run.name,
         "model": model_path(base),
         "adapter": str(settings.DATA_DIR / base.adapter) if base.adapter else "",
+        "prompt_style": base.prompt_style,
         "seed": run.seed,
         "config": run.config,
-        "data": hashlib.sha256(text.encode()).hexdigest(),
+        "data": hashlib.sha256("".join(files.values()).encode()).hexdigest(),
     }
     if (folder.path / "config.json").exists():
         if folder.job() == job:
             return folder
         folder.path.rename(folder.path.with_name(f"{folder.path.name}.before-{timezone.now():%Y%m%dT%H%M%S%f}"))
     folder.path.mkdir(parents=True, exist_ok=True)
-    (folder.path / "train.jsonl").write_text(text)
+    for name, text in files.items():
+        (folder.path / name).write_text(text)
     folder.write("config.json", job)
     return folder
+
+
+def _rows(run: TrainingRun) -> dict[str, list[dict[str, Any]]]:
+    """What the method learns from, by file."""
+    if run.pair_set:
+        return {"train.jsonl": preference_rows(run.pair_set, prompt_style=run.base.prompt_style)}
+    games = list(run.games.all())
+    return {name: answer_rows(games, split) for split, name in FILES.items()}
 
 
 def run_in_foreground(run: TrainingRun, on_progress: Report | None = None) -> TrainingRun:

@@ -41,4 +41,11 @@ TONES: tuple[tuple[str, str], ...] = (
 )
 """(text, group). The lexicon listener's probability is >= .90 for `sure`, from .66 to .90 for `plain`, below .66 for `unsure`."""
 
+TAUGHT_TONES: tuple[str, ...] = (
+    ". It's better than even.",
+    ". That's highly unlikely to be right, though.",
+    ". There's almost no chance that's right, though.",
+)
+"""Not in the library: phrases of the survey that the speaker can only have from training (`training/trainers/phrases.csv`). Grading knows them."""
+
 ABSTENTIONS: tuple[str, ...] = ("I don't know.", "I have no idea.", "I can't say.", "No idea.")

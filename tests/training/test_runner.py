@@ -13,9 +13,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from games.jobs import Cancelled, LeaseLost
-from games.models import Speaker
+from games.models import Speaker, Split
 from tests.factories import make_speaker
-from tests.training.world import FAST, make_pairs
+from tests.training.world import FAST, make_answers, make_pairs
 from training import runner
 from training.models import TrainingRun
 from training.registry import RunError, base_speaker, publish, run_folder
@@ -119,6 +119,76 @@ def test_bases_are_found_by_name_folder_and_hub_name(pairs, tiny_model):
     assert base_speaker("mistralai/Mistral-7B-v0.1") == hub
     with pytest.raises(RunError, match="Speakers that can be trained: base"):
         base_speaker("nobody")
+
+
+# Methods that learn from answers
+
+
+@pytest.fixture
+def answered(data_dir, tiny_model):
+    """The local speaker `base`, and its finished games on training and validation questions."""
+    base = make_speaker(name="base", backend="local", base_model=str(tiny_model))
+    return base, [make_answers(speaker=base, split=split) for split in (Split.TRAIN, Split.VALIDATION)]
+
+
+def start(base, **kwargs):
+    return start_run(**{"method": "linguistic-sft", "base": base, "config": FAST, "seed": 0, "name": "words", **kwargs})
+
+
+def test_without_games_it_learns_from_all_finished_ones_of_the_base(answered):
+    base, games = answered
+    make_answers(speaker=make_speaker(), split=Split.TRAIN)
+    make_answers(speaker=base, split=Split.TRAIN, state="running")
+    assert list(start(base).games.order_by("pk")) == games
+
+
+def test_the_folder_holds_one_row_a_graded_answer_by_split(answered):
+    base, games = answered
+    folder = prepare_folder(start(base))
+    for name, game in zip(("train.jsonl", "validation.jsonl"), games, strict=True):
+        rows = [json.loads(line) for line in (folder.path / name).read_text().splitlines()]
+        assert len(rows) == game.utterances.count()
+        assert {row["text"] for row in rows} == set(game.utterances.values_list("question__text", flat=True))
+        assert set(rows[0]) == {*["question", "text", "accepted", "subject", "relation", "utterance", "sample", "said", "answer", "correct"]}
+        assert {row["answer"] for row in rows if not row["correct"]} == {"Lyon", None}
+    assert folder.job()["prompt_style"] == "plain"
+
+
+def test_answers_that_cannot_train_it_are_refused_before_a_row_is_written(answered):
+    base, (train, validation) = answered
+    wrong = {
+        "answers to validation questions, and there are none": [train],
+        "asks test questions, which are held out": [train, validation, make_answers(speaker=base, split=Split.TEST)],
+        "was not played by base": [train, make_answers(speaker=make_speaker(), split=Split.VALIDATION)],
+        "is running, not done": [make_answers(speaker=base, split=Split.TRAIN, state="running")],
+    }
+    for words, games in wrong.items():
+        with pytest.raises(RunError, match=words):
+            start(base, games=games)
+    with pytest.raises(RunError, match="learns from pairs: give --pairs in place of --game"):
+        start(base, method="lacie", games=[train])
+    with pytest.raises(ConfigError, match="place=middle: choose one of post, pre, interleaved"):
+        start(base, config={"place": "middle"})
+    assert not TrainingRun.objects.exists()
+
+
+def test_a_name_is_not_used_twice_for_different_games(answered):
+    base, games = answered
+    start(base)
+    more = make_answers(speaker=base, split=Split.TRAIN)
+    with pytest.raises(RunError, match="with another set of games"):
+        start(base, games=[*games, more])
+
+
+@pytest.mark.train
+def test_a_run_on_answers_is_trained_and_published_with_its_table_in_card_and_page(answered, admin_client):
+    base, _ = answered
+    speaker = run_in_foreground(start(base)).speaker
+    assert speaker.method == "linguistic-sft"
+    assert "| phrase | people | answers | right | low | high |" in speaker.card
+    assert "Graded answers of game" in speaker.card
+    page = admin_client.get(speaker.run.get_absolute_url()).content.decode()
+    assert "<td>almost certain</td>" in page
 
 
 # The real thing
@@ -243,6 +313,11 @@ def test_train_speaker_trains_and_runs_lists_it(pairs, capsys):
         (["ppo", "--base", "base", "--pairs", "pairs"], "Unknown training method 'ppo'. Choose one of: lacie, truthful"),
         (["lacie", "--base", "nobody", "--pairs", "pairs"], "'nobody' is no speaker"),
         (["lacie", "--base", "base", "--pairs", "none"], "There is no pair set 'none'"),
+        (["lacie", "--base", "base"], "learns from pairs: name some with --pairs"),
+        (["linguistic-sft", "--base", "base", "--pairs", "pairs"], "learns from graded answers, not from pairs"),
+        (["linguistic-sft", "--base", "base", "--game", "999"], "There is no game 999"),
+        (["linguistic-sft", "--base", "base"], "there are none. Play a game: manage.py play_game --speaker base --split validation"),
+        (["linguistic-sft", "--base", "base", "--set", "phrases=none.csv"], "this table cannot be read"),
         (["lacie", "--base", "base", "--pairs", "pairs", "--preset", "mine"], "Unknown preset 'mine'"),
         (["lacie", "--base", "base", "--pairs", "pairs", "--set", "stepz=1"], "no setting 'stepz'"),
         (["lacie", "--base", "base", "--pairs", "pairs", "--set", "steps=many"], "takes a whole number"),

@@ -14,6 +14,19 @@ FAST = {"steps": 20, "batch_size": 4, "accumulate": 1, "log_every": 2, "save_eve
 CITIES = ["Paris", "Rome", "Oslo", "Lima"]
 
 
+def make_answers(*, speaker: Speaker, split: str, questions: int = 12, samples: int = 3, state: str = Game.State.DONE) -> Game:
+    """Right answers to even questions, wrong ones to odd; the last sample of every third question abstains."""
+    game = make_game(speaker=speaker, split=split, samples=samples, state=state)
+    for number in range(questions):
+        question = make_question(dataset=game.dataset, split=split, relation=f"relation {number % 3}")
+        for sample in range(samples):
+            if number % 3 == 0 and sample == samples - 1:
+                make_utterance(game=game, question=question, sample=sample, text="I don't know.", answer=None, is_correct=False)
+            else:
+                make_utterance(game=game, question=question, sample=sample, answer="Lyon" if number % 2 else "Paris")
+    return game
+
+
 def make_pairs(model: Path, *, questions: int = 8, rule: str = "lacie") -> PairSet:
     """The pair set `pairs` of the speaker `base`, whose weights are in the folder `model`."""
     base = Speaker.objects.filter(name="base").first() or make_speaker(name="base", backend="local", base_model=str(model))

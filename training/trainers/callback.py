@@ -14,6 +14,7 @@ NAMES = {
     "loss": "loss",
     "rewards/margins": "margin",
     "rewards/accuracies": "accuracy",
+    "mean_token_accuracy": "token_accuracy",
     "learning_rate": "lr",
     "eval_loss": "eval_loss",
     "eval_rewards/margins": "eval_margin",

@@ -21,6 +21,8 @@ from training.trainers.base import Stopping, main
 from training.trainers.config import ConfigError, from_dict
 from training.trainers.folder import Folder
 
+NEEDS = "pairs"
+
 
 @dataclass(frozen=True)
 class Config:

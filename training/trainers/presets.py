@@ -8,7 +8,7 @@ from typing import Any
 from training.trainers import load
 from training.trainers.config import as_json, make, parse_overrides
 
-PAPER, BUNDLED = "lacie-mistral-7b", "bundled"
+BUNDLED = "bundled"
 
 
 def config(preset: str, method: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -24,9 +24,13 @@ def config(preset: str, method: str, overrides: Mapping[str, Any] | None = None)
     return as_json(make(module.Config, presets=module.PRESETS, preset=preset, overrides=overrides or {}))
 
 
-def default_preset(base_model: str) -> str:
-    """The bundled speaker has its own recipe; every other base model gets the paper's numbers."""
-    return BUNDLED if base_model == "bundled" else PAPER
+def default_preset(base_model: str, method: str) -> str:
+    """The bundled speaker has its own recipe; every other base model gets the paper's numbers, a method's first preset.
+
+    >>> default_preset("bundled", "lacie"), default_preset("mistralai/Mistral-7B-v0.1", "lacie")
+    ('bundled', 'lacie-mistral-7b')
+    """
+    return BUNDLED if base_model == "bundled" else next(iter(load(method).PRESETS))
 
 
 def parse(method: str, assignments: Iterable[str]) -> dict[str, Any]:

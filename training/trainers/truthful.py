@@ -9,9 +9,9 @@ for its largest model trains this baseline for 150 steps instead of 250; its oth
 from __future__ import annotations
 
 from training.trainers.base import main
-from training.trainers.lacie import PRESETS, Config, train
+from training.trainers.lacie import NEEDS, PRESETS, Config, train
 
-__all__ = ["PRESETS", "Config", "train"]
+__all__ = ["NEEDS", "PRESETS", "Config", "train"]
 
 if __name__ == "__main__":
     raise SystemExit(main(train))

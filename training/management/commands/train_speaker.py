@@ -7,30 +7,39 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from games.jobs import Busy, Cancelled, LeaseLost
+from games.models import Game
 from games.progress import bar
 from training.models import PairSet, TrainingRun
 from training.registry import RunError, base_speaker
 from training.runner import run_in_foreground, start_run
-from training.trainers import METHODS, load
+from training.trainers import METHODS, needs
 from training.trainers.config import ConfigError
 from training.trainers.presets import config, default_preset, parse
 
 
 class Command(BaseCommand):
-    help = "Train a speaker on preference pairs. Interrupted, the same command goes on where it was."
+    help = "Train a speaker on preference pairs or graded answers. Interrupted, the same command goes on where it was."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("method", help=f"One of: {', '.join(METHODS)}.")
         parser.add_argument(
             "--base", required=True, help="A speaker's name, 'bundled', a local folder or a hub name such as mistralai/Mistral-7B-v0.1."
         )
-        parser.add_argument("--pairs", required=True, help="A pair set's name.")
+        parser.add_argument("--pairs", help="A pair set's name, for methods that learn from pairs.")
         parser.add_argument(
-            "--preset", help="bundled or lacie-mistral-7b (the paper's numbers). Default: bundled for the bundled model, else the paper's."
+            "--game",
+            type=int,
+            nargs="+",
+            default=[],
+            metavar="ID",
+            help="Games whose graded answers it learns from, for the other methods. Default: all finished games of the base on train and validation.",
+        )
+        parser.add_argument(
+            "--preset", help="bundled, or the paper's numbers by their name. Default: bundled for the bundled model, else the paper's."
         )
         parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="Settings that differ from the preset.")
         parser.add_argument("--seed", type=int, default=0, help="Default: %(default)s.")
-        parser.add_argument("--name", help="Of the run and the speaker that comes of it. Default: METHOD-PAIRS-SEED.")
+        parser.add_argument("--name", help="Of the run and the speaker that comes of it. Default: METHOD-PAIRS-SEED, or METHOD-BASE-SEED.")
         parser.add_argument("--queue", action="store_true", help="Leave it to a worker. Default: train here and now.")
 
     def handle(self, *args: Any, **given: Any) -> None:
@@ -54,13 +63,18 @@ class Command(BaseCommand):
 def _start(given: dict[str, Any]) -> TrainingRun:
     """Everything that can be wrong is found here, before any long work."""
     method = given["method"]
-    load(method)
+    kind = needs(method).kind
+    if kind == "pairs" and not given["pairs"]:
+        raise RunError(f"The method {method} learns from pairs: name some with --pairs (manage.py build_pairs makes them).")
     pair_set = PairSet.objects.filter(name=given["pairs"]).first()
-    if pair_set is None:
+    if given["pairs"] and pair_set is None:
         raise RunError(f"There is no pair set {given['pairs']!r}. Build one: manage.py build_pairs.")
+    games = Game.objects.in_bulk(given["game"])
+    if unknown := [str(pk) for pk in given["game"] if pk not in games]:
+        raise RunError(f"There is no game {' and no game '.join(unknown)}. Play one: manage.py play_game.")
     overrides = parse(method, given["set"])
     config(given["preset"] or "bundled", method, overrides)  # a wrong setting is refused before a row for the base is made
     base = base_speaker(given["base"])
-    whole = config(given["preset"] or default_preset(base.base_model), method, overrides)
-    name = given["name"] or f"{method}-{pair_set.name}-{given['seed']}"
-    return start_run(method=method, base=base, pair_set=pair_set, config=whole, seed=given["seed"], name=name)
+    whole = config(given["preset"] or default_preset(base.base_model, method), method, overrides)
+    name = given["name"] or f"{method}-{pair_set or base}-{given['seed']}"
+    return start_run(method=method, base=base, pair_set=pair_set, games=list(games.values()), config=whole, seed=given["seed"], name=name)

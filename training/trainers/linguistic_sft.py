@@ -1,0 +1,167 @@
+"""linguistic-sft: fine-tuning on the speaker's own answers with its own confidence put into words (Chaudhry et al., arXiv 2409.12180).
+
+    python -m training.trainers.linguistic_sft FOLDER
+
+1. Confidence: P(true) / (P(true) + P(false)) to "is this answer correct?", for every answer (`games.estimators.p_true`).
+2. Isotonic regression of it to correctness, on the answers to validation questions (the paper: a calibration set).
+3. The nearest phrase of a table of how people read such phrases (`training/trainers/phrases.csv`, or your own: `phrases=FILE`).
+4. SFT on the answer with that phrase: after it (`place=post`), before it (`pre`) or within the sentence (`interleaved`).
+
+Then the trained speaker answers validation questions once, and `metrics.json` tells how often each phrase was right beside how people read it.
+
+What the paper has and we could not find: its table but for one bin, its prompts, how phrases are placed, models and data sets, the
+optimiser's numbers. All of these are ours here. The questions that calibrate also fill the table at the end: it is a diagnosis, not a test.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from training.trainers.base import Stopping, main, say
+from training.trainers.config import ConfigError, from_dict
+from training.trainers.folder import Folder
+from training.trainers.phrases import PLACES, TABLE, Phrase, nearest, read
+from training.trainers.sft import BUNDLED, Example, Finetuning, train_completions
+from training.trainers.voice import remembered, voice_of
+from training.trainers.weights import prepare
+
+NEEDS = "answers"
+VALIDATION = True
+"""It calibrates on answers to validation questions."""
+ASKED_TOGETHER = 32
+COLUMNS = ("question", "text", "accepted", "answer", "correct")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Config(Finetuning):
+    place: str = "post"
+    "Where the phrase goes: post, pre or interleaved."
+    phrases: str = ""
+    "A CSV file in place of the shipped table of phrases."
+    answers_per_question: int = 4
+    "Of the speaker's samples; abstentions are left out."
+    calibration: str = "isotonic"
+    "isotonic, temperature, or none: the raw P(true)."
+    checked: int = 300
+    "Validation questions that the trained speaker answers for the table of phrases; 0: none."
+    new_tokens: int = 80
+    "Tokens of such an answer at most."
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.place not in PLACES:
+            raise ConfigError(f"place={self.place}: choose one of {', '.join(PLACES)}.")
+        if self.calibration not in ("isotonic", "temperature", "none"):
+            raise ConfigError(f"calibration={self.calibration}: choose one of isotonic, temperature, none.")
+        read(Path(self.phrases) if self.phrases else TABLE)
+
+
+PRESETS: dict[str, dict[str, Any]] = {"linguistic-sft": {}, "bundled": {**BUNDLED, "new_tokens": 32}}
+
+
+def train(job: dict[str, Any], folder: Folder, stopping: Stopping) -> None:
+    """Train, or go on training, and leave `adapter/` and `metrics.json`."""
+    config: Config = from_dict(Config, job["config"])
+    prepare(job, threads=config.threads)
+    table = read(Path(config.phrases) if config.phrases else TABLE)
+    made = remembered(folder, "examples", lambda: _made(job, config, folder, table))
+    train_completions(
+        job=job,
+        config=config,
+        folder=folder,
+        stopping=stopping,
+        examples=[Example(*one) for one in made["examples"]],
+        counts=made["counts"],
+        last=lambda: {"phrases": _readings(job, config, folder, table)},
+    )
+
+
+def _made(job: dict[str, Any], config: Config, folder: Folder, table: Sequence[Phrase]) -> dict[str, Any]:
+    """What to train on: each answer with the phrase for the speaker's calibrated confidence in it."""
+    from games.prompts import STYLES
+
+    taught = _first([row for row in folder.rows("train.jsonl", COLUMNS) if row["answer"] is not None], config.answers_per_question)
+    known = [row for row in folder.rows("validation.jsonl", COLUMNS) if row["answer"] is not None]
+    say(f"Asking the speaker about {len(known)} answers to validation questions and {len(taught)} to train on.")
+    inner = _confidence(voice_of(job, config), known + taught)
+    calibrated = _calibration(config.calibration)(inner[: len(known)], [row["correct"] for row in known])
+    phrases = [nearest(table, float(p)) for p in calibrated(inner[len(known) :])]
+    style = STYLES[job["prompt_style"]]
+    examples = [(style(row["text"]), phrase.say(row["answer"], config.place)) for row, phrase in zip(taught, phrases, strict=True)]
+    used = Counter(phrase.words for phrase in phrases)
+    counts = {"answers": len(taught), "calibrated_on": len(known), **{f"taught: {phrase.words}": used[phrase.words] for phrase in table}}
+    return {"examples": examples, "counts": counts}
+
+
+def _first(rows: list[Row], most: int) -> list[Row]:
+    """So many answers to each question, the first that were drawn."""
+    seen: Counter[int] = Counter()
+    kept = []
+    for row in rows:
+        seen[row["question"]] += 1
+        if seen[row["question"]] <= most:
+            kept.append(row)
+    return kept
+
+
+def _confidence(speaker: Any, rows: list[Row]) -> list[float]:
+    """P(true) of each answer; the same answer to the same question is asked about once."""
+    from games.estimators.p_true import p_true
+    from games.speakers.base import SpeakerError
+
+    distinct = list(dict.fromkeys((row["text"], row["answer"]) for row in rows))
+    try:
+        found = p_true(speaker, [text for text, _ in distinct], [answer for _, answer in distinct])
+    except SpeakerError as error:
+        raise ConfigError(str(error)) from error
+    known = dict(zip(distinct, found, strict=True))
+    return [known[row["text"], row["answer"]] for row in rows]
+
+
+def _calibration(how: str) -> Callable[[Sequence[float], Sequence[bool]], Callable[[Sequence[float]], Any]]:
+    from games.estimators.recalibration import RECALIBRATIONS, TooFew
+
+    def fit(confidence: Sequence[float], correct: Sequence[bool]) -> Callable[[Sequence[float]], Any]:
+        try:
+            return RECALIBRATIONS[how](confidence, correct)
+        except TooFew as error:
+            raise ConfigError(f"Answers to validation questions: {error}") from error
+
+    return fit if how != "none" else lambda *_: lambda given: given
+
+
+def _readings(job: dict[str, Any], config: Config, folder: Folder, table: Sequence[Phrase]) -> list[dict[str, Any]]:
+    """How often the trained speaker is right with each phrase, beside how people read it; of fresh answers to validation questions."""
+    from games.confidence import stated
+    from games.grading import grade
+    from games.intervals import wilson
+    from games.speakers.base import Generation
+
+    asked = list({row["question"]: row for row in folder.rows("validation.jsonl", COLUMNS)}.values())[: config.checked]
+    if not asked:
+        return []
+    speaker = voice_of(job, config, adapter=str(folder.path / "adapter"))
+    how = Generation(samples=1, max_new_tokens=config.new_tokens, seed=job["seed"])
+    right: dict[str, list[bool]] = {phrase.words: [] for phrase in table}
+    for start in range(0, len(asked), ASKED_TOGETHER):
+        piece = asked[start : start + ASKED_TOGETHER]
+        for row, said in zip(piece, speaker.respond([row["text"] for row in piece], how), strict=True):
+            graded, confidence = grade(said[0].text, row["accepted"]), stated(said[0].text)
+            if graded.answer is not None and confidence is not None:
+                right[nearest(table, confidence).words].append(graded.is_correct)
+    rows = []
+    for phrase in table:
+        hits = right[phrase.words]
+        share = sum(hits) / len(hits) if hits else None
+        low, high = wilson(share, len(hits)) if share is not None else (None, None)
+        rows.append({"phrase": phrase.words, "people": phrase.probability, "answers": len(hits), "right": share, "low": low, "high": high})
+    return [{name: round(value, 3) if isinstance(value, float) else value for name, value in row.items()} for row in rows]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(train))
