@@ -274,6 +274,8 @@ class Assignment(models.Model):
         LIVE = "live"
         FALLBACK = "fallback"
         "A recorded utterance of the same arm, because the live speaker failed."
+        IMPORTED = "imported"
+        "Given and judged elsewhere, where a person may have met a question or a check again in another task."
 
     participant = models.ForeignKey(Participant, models.PROTECT, related_name="assignments")
     position = models.PositiveIntegerField()
@@ -297,9 +299,9 @@ class Assignment(models.Model):
         ordering = ("participant_id", "position")
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["participant", "position"], name="one_assignment_per_position"),
-            models.UniqueConstraint(fields=["participant", "question"], name="each_question_once_per_person"),
+            models.UniqueConstraint(fields=["participant", "question"], condition=~Q(source="imported"), name="each_question_once_per_person"),
             models.UniqueConstraint(fields=["participant", "item"], name="each_item_once_per_person"),
-            models.UniqueConstraint(fields=["participant", "check_shown"], name="each_check_once_per_person"),
+            models.UniqueConstraint(fields=["participant", "check_shown"], condition=~Q(source="imported"), name="each_check_once_per_person"),
             models.CheckConstraint(
                 condition=Q(check_shown__isnull=True, arm__isnull=False, question__isnull=False)
                 | Q(check_shown__isnull=False, arm__isnull=True, question__isnull=True, utterance__isnull=True, judgment__isnull=True),

@@ -47,6 +47,7 @@ def _csv(path: Path) -> Iterator[tuple[str, dict[str, Any] | Problem]]:
         line = 1
         while True:
             try:
+                _ = reader.fieldnames  # reads the header, so that the first row is not taken to begin on its line
                 line = reader.line_num + 1
                 row = next(reader)
             except StopIteration:
