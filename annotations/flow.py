@@ -1,24 +1,33 @@
-"""A participant's way through a study: enter, be shown a round, answer it, see the score. Views and bots call these.
+"""A participant's way through a study, move by move: consent, instructions, practice, comprehension, rounds, about you, debrief. Views and bots
+call these.
 
-Every move may be repeated (a second press, the back button, a form sent again after a lost connection): a repeated move changes nothing.
+Every move may be repeated (a second press, the back button, a form sent again after a lost connection): what is past changes nothing. A move that
+is not this person's to make yet raises `NotShown`, one into a study that is not open `NotOpen`. Which steps there are, the protocol says.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from annotations import assignment
-from annotations.models import ArmUtterance, Assignment, Participant, Study
+from annotations import assignment, exclusion, payments, texts
+from annotations.models import ArmUtterance, Assignment, AttentionCheck, Participant, Study
 from games.models import Judgment
 
+Step, Outcome = Participant.Step, Participant.Outcome
 UNDER_WAY = dt.timedelta(minutes=30)
 """What a person was given this recently counts as judged in the draw for the next person; after that they have probably left."""
 MAX_MS = 2**31 - 1
+TRIES = 2
+"""At the comprehension check; failing them all asks to return the study."""
+WORDS_MAX = 2000
+"""Characters of a note, or of an answer in free words, that are kept."""
 
 
 class NotOpen(Exception):
@@ -26,104 +35,182 @@ class NotOpen(Exception):
 
 
 class NotShown(Exception):
-    """This person has no such round, or has not seen it yet."""
+    """This person has no such round or step, or has not seen it yet."""
+
+
+class TooEarly(Exception):
+    """Sent within the study's minimum reading time, and not taken yet."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"{seconds:.1f} s more")
+        self.seconds = seconds
+        "How long this person has still to wait."
 
 
 @dataclass(frozen=True)
 class Round:
-    """What a person is asked to judge now."""
+    """What a person is asked to judge now; the same for an utterance of any arm and for an attention check."""
 
     position: int
     total: int
     question: str
     text: str
+    seconds: float
+    "Since it was shown first."
 
 
 @dataclass(frozen=True)
 class Score:
-    """`right` judgments: accepted right answers and rejected wrong ones."""
+    """`right` judgments: accepted right answers and rejected wrong ones. Attention checks are not among them."""
 
     right: int
     total: int
     answered: list[Assignment]
 
 
-@transaction.atomic
 def enter(*, study: Study, code: str, is_bot: bool = False) -> Participant:
-    """The participant of this code, who has consented; their whole session is drawn here. Entering twice gives the same person.
-
-    Raises:
-        NotOpen: the study is not open.
-        annotations.assignment.NotEnoughMaterial: it has fewer questions than rounds.
-    """
-    study = Study.objects.select_for_update().get(pk=study.pk)  # one draw after the other, so that each sees the last one's counts
-    known = study.participants.filter(code=code).first()
-    if known:
-        return known
-    if study.state != Study.State.OPEN:
-        raise NotOpen
-    material = {
-        assignment.Pair(question, arm): utterance
-        for question, arm, utterance in ArmUtterance.objects.filter(arm__study=study).values_list("question_id", "arm_id", "utterance_id")
-    }
-    judged = dict.fromkeys(material, 0) | {pair: n for pair, n in _judged(study).items() if pair in material}
-    session = assignment.plan(judged=judged, rounds=study.rules.rounds, seed=f"{study.seed}/{study.participants.count()}")
-    now = timezone.now()
-    participant = study.participants.create(code=code, is_bot=is_bot, step=Participant.Step.ROUNDS, consented_at=now, began_at=now)
-    Assignment.objects.bulk_create(
-        Assignment(participant=participant, position=position, arm_id=pair.arm, question_id=pair.question, utterance_id=material[pair])
-        for position, pair in enumerate(session, start=1)
-    )
+    """The participant of this code, made if new, who consents here and now: for tests and bots. Entering twice gives the same person."""
+    with transaction.atomic():
+        participant, _ = study.participants.get_or_create(code=code, defaults={"is_bot": is_bot})
+        consent(participant=participant)
     return participant
 
 
-def _judged(study: Study) -> dict[assignment.Pair, int]:
-    counted = Q(judgment__excluded="") | Q(judgment__isnull=True, participant__entered_at__gte=timezone.now() - UNDER_WAY)
-    rows = Assignment.objects.filter(counted, arm__study=study).values_list("question_id", "arm_id").annotate(n=Count("id")).order_by()
-    return {assignment.Pair(question, arm): n for question, arm, n in rows}
-
-
-def current(participant: Participant) -> Round | None:
-    """The round that this person is at, stamped as shown from the first time on; None when all are answered."""
-    row = participant.assignments.open().select_related("question", "utterance", "check_shown").first()
-    if row is None:
-        return None
-    if row.shown_at is None:
-        Assignment.objects.filter(pk=row.pk, shown_at__isnull=True).update(shown_at=timezone.now())
-    question, text = (row.check_shown.question, row.check_shown.answer) if row.check_shown else (str(row.question), str(row.utterance))
-    return Round(position=row.position, total=participant.assignments.count(), question=question, text=text)
+# The steps before the rounds
 
 
 @transaction.atomic
-def answer(*, participant: Participant, position: int, accepted: bool, confidence: float | None = None) -> None:
-    """Save the verdict on the round at this position. The first verdict stands: sending another changes nothing.
+def consent(*, participant: Participant, language: str = "", now: dt.datetime | None = None) -> None:
+    if _take(participant, Step.CONSENT):
+        now = now or timezone.now()
+        participant.consented_at = now
+        participant.language = language if language in participant.study.rules.languages else participant.study.rules.languages[0]
+        participant.save(update_fields=["consented_at", "language"])
+        _go_on(participant, now)
+
+
+@transaction.atomic
+def decline(*, participant: Participant, language: str = "", now: dt.datetime | None = None) -> None:
+    """Only where nobody has consented yet: who has may simply leave."""
+    if _take(participant, Step.CONSENT):
+        participant.language = language if language in participant.study.rules.languages else participant.study.rules.languages[0]
+        participant.save(update_fields=["language"])
+        _end(participant, Outcome.NO_CONSENT, now or timezone.now())
+
+
+@transaction.atomic
+def read_instructions(*, participant: Participant, now: dt.datetime | None = None) -> None:
+    if _take(participant, Step.INSTRUCTIONS):
+        _go_on(participant, now or timezone.now())
+
+
+def practice(study: Study) -> list[AttentionCheck]:
+    """What is practised with, in order."""
+    return list(study.checks.filter(is_practice=True)[: study.rules.steps.practice])
+
+
+@transaction.atomic
+def practise(*, participant: Participant, position: int, now: dt.datetime | None = None) -> None:
+    """Count practice round `position` (from 1) as done; the one after the last leaves practice. What was pressed is told back, and kept nowhere."""
+    if _take(participant, Step.PRACTICE) and position > participant.practised:
+        if position > participant.practised + 1:
+            raise NotShown
+        if position > len(practice(participant.study)):
+            _go_on(participant, now or timezone.now())
+        else:
+            participant.practised = position
+            participant.save(update_fields=["practised"])
+
+
+@transaction.atomic
+def comprehend(*, participant: Participant, attempt: int, chosen: Mapping[str, str], now: dt.datetime | None = None) -> None:
+    """The answers to the comprehension check (its name → the option's). `attempt`, from 1, keeps a second press from being a second failure."""
+    if not _take(participant, Step.COMPREHENSION) or attempt <= participant.failed_comprehension:
+        return None
+    if attempt > participant.failed_comprehension + 1:
+        raise NotShown
+    now = now or timezone.now()
+    if all(chosen.get(asked.name) == asked.right for asked in texts.comprehension(participant.study.rules, participant.language)):
+        return _go_on(participant, now)
+    participant.failed_comprehension = attempt
+    participant.save(update_fields=["failed_comprehension"])
+    if attempt >= TRIES:
+        _end(participant, Outcome.SCREENED_OUT, now)
+    return None
+
+
+# The rounds
+
+
+def current(participant: Participant, now: dt.datetime | None = None) -> Round | None:
+    """The round that this person is at, stamped as shown from the first time on; None when there is none to answer."""
+    now = now or timezone.now()
+    row = _rows(participant).filter(answered_at__isnull=True).first()
+    return _shown(row, now) if row else None
+
+
+@transaction.atomic
+def answer(
+    *,
+    participant: Participant,
+    position: int,
+    accepted: bool,
+    confidence: float | None = None,
+    knew_answer: float | None = None,
+    convincing: float | None = None,
+    note: str = "",
+    now: dt.datetime | None = None,
+) -> Round | None:
+    """Save the verdict on the round at this position; what is returned is the next one. The first verdict stands: sending another changes nothing.
+
+    `participant` is as it was read for this request. Five statements: the round with its successor, the judgment, and three rows stamped.
 
     Raises:
         NotShown: no such round, or it comes later.
+        TooEarly: within the minimum reading time.
         NotOpen: the study was paused or closed meanwhile.
     """
-    row = participant.assignments.select_for_update().filter(position=position, shown_at__isnull=False).first()
-    if row is None or row.shown_at is None or row.utterance is None:
+    now = now or timezone.now()
+    here = Q(position=position) | Q(answered_at__isnull=True)
+    rows = list(_rows(participant).select_for_update(of=("self",)).filter(here)[:2])
+    row = next((row for row in rows if row.position == position), None)
+    if row is None or row.shown_at is None:
         raise NotShown
-    if row.judgment_id:
-        return
-    if not Study.objects.filter(pk=participant.study_id, state=Study.State.OPEN).exists():
-        raise NotOpen
-    now = timezone.now()
-    row.judgment = Judgment.objects.create(
-        utterance=row.utterance,
-        listener_id=participant.study.listener_id,
-        judge=participant.code,
-        accepted=accepted,
-        confidence=confidence,
-        probability=probability(accepted, confidence),
-        response_ms=min(max(0, round((now - row.shown_at).total_seconds() * 1000)), MAX_MS),
-    )
-    row.answered_at = now
-    row.save(update_fields=["judgment", "answered_at"])
-    still_open = Assignment.objects.open().filter(participant=participant)
-    over = {"finished_at": now, "step": Participant.Step.DEBRIEF, "outcome": Participant.Outcome.FINISHED}
-    Participant.objects.filter(pk=participant.pk, finished_at__isnull=True).exclude(assignments__in=still_open).update(**over)
+    following = next((other for other in rows if other.answered_at is None and other is not row), None)
+    if row.answered_at is not None:
+        return _shown(following, now) if following else None
+    _refuse_if_not_open(participant)
+    seconds = (now - row.shown_at).total_seconds()
+    if max(0.0, seconds) < participant.study.rules.timing.min_seconds:
+        raise TooEarly(participant.study.rules.timing.min_seconds - max(0.0, seconds))
+    stamp: dict[str, Any] = {"answered_at": now, "note": note[:WORDS_MAX]}
+    failed = 0
+    if row.check_shown is not None:
+        passed = accepted == row.check_shown.expects_accept
+        failed = int(not passed)
+        Assignment.objects.filter(pk=row.pk).update(passed=passed, **stamp)
+    elif row.utterance is None:
+        raise NotShown  # a live answer that has not come yet
+    else:
+        judgment = Judgment.objects.create(
+            utterance=row.utterance,
+            listener_id=participant.study.listener_id,
+            judge=participant.code,
+            accepted=accepted,
+            confidence=confidence,
+            knew_answer=knew_answer,
+            convincing=convincing,
+            probability=probability(accepted, confidence),
+            response_ms=min(max(0, round(seconds * 1000)), MAX_MS),
+            excluded=exclusion.at_answer(participant.study.rules, seconds=seconds, knew_answer=knew_answer),
+        )
+        Assignment.objects.filter(pk=row.pk).update(judgment=judgment, **stamp)
+    Participant.objects.filter(pk=participant.pk).update(seen_at=now, failed_checks=F("failed_checks") + failed)
+    if following is not None:
+        return _shown(following, now)
+    if _take(participant, Step.ROUNDS):
+        _go_on(participant, now)
+    return None
 
 
 def probability(accepted: bool, confidence: float | None) -> float | None:
@@ -137,8 +224,136 @@ def probability(accepted: bool, confidence: float | None) -> float | None:
     return 0.5 + confidence / 2 if accepted else (1 - confidence) / 2
 
 
+ROUNDS_OF = Assignment.objects.filter(participant=OuterRef("participant")).order_by().values("participant").annotate(n=Count("pk")).values("n")
+
+
+def _rows(participant: Participant) -> QuerySet[Assignment]:
+    shown = participant.assignments.select_related("question", "utterance", "check_shown").annotate(total=Subquery(ROUNDS_OF))
+    return shown.order_by("position")
+
+
+def _shown(row: Assignment, now: dt.datetime) -> Round:
+    if row.shown_at is None:
+        Assignment.objects.filter(pk=row.pk, shown_at__isnull=True).update(shown_at=now)
+    question, text = (row.check_shown.question, row.check_shown.answer) if row.check_shown else (str(row.question), str(row.utterance or ""))
+    total: int = row.total  # type: ignore[attr-defined]  # annotated by _rows
+    return Round(row.position, total, question, text, (now - (row.shown_at or now)).total_seconds())
+
+
+# After the rounds
+
+
+@transaction.atomic
+def tell_about(*, participant: Participant, about: Mapping[str, str], now: dt.datetime | None = None) -> None:
+    """The optional answers about the person: what was not asked, or is not among the options, is not kept."""
+    if _take(participant, Step.ABOUT_YOU):
+        kept = {}
+        for asked in texts.about_you(participant.study.rules, participant.language):
+            given = about.get(asked.name, "").strip()[:WORDS_MAX]
+            if given and (not asked.options or given in dict(asked.options)):
+                kept[asked.name] = given
+        participant.about = kept
+        participant.save(update_fields=["about"])
+        _go_on(participant, now or timezone.now())
+
+
 def score(participant: Participant) -> Score:
     """What this person judged, with the truth, in their order."""
-    answered = list(participant.assignments.answered().select_related("question", "utterance", "judgment"))
+    answered = list(participant.assignments.answered().filter(judgment__isnull=False).select_related("question", "utterance", "judgment"))
     right = sum(row.judged_well for row in answered)
     return Score(right=right, total=len(answered), answered=answered)
+
+
+# At any time
+
+
+def dismiss(*, participant: Participant, message: str) -> None:
+    """The manager's message has been read. A newer one than this stays."""
+    Participant.objects.filter(pk=participant.pk, message=message).update(message="")
+
+
+def arrive(participant: Participant, now: dt.datetime | None = None) -> None:
+    """A page is being loaded: note the sign of life, and give new rounds to somebody whose own went back to the others while they were away."""
+    now = now or timezone.now()
+    Participant.objects.filter(pk=participant.pk).update(seen_at=now)
+
+
+# How a step leads to the next
+
+
+def _take(participant: Participant, step: str) -> bool:
+    """Lock the person's row and read it anew: whether they are at this step. False if it is past.
+
+    Raises:
+        NotShown: it is still to come.
+        NotOpen: the study is not open.
+    """
+    participant.refresh_from_db(from_queryset=Participant.objects.select_for_update())
+    if participant.outcome or Step.values.index(participant.step) > Step.values.index(step):
+        return False
+    if participant.step != step:
+        raise NotShown
+    _refuse_if_not_open(participant)
+    return True
+
+
+def _refuse_if_not_open(participant: Participant) -> None:
+    if participant.study.state != Study.State.OPEN and not participant.is_preview:
+        raise NotOpen
+
+
+def _go_on(participant: Participant, now: dt.datetime) -> None:
+    """To the next step that the protocol has."""
+    steps = participant.study.rules.steps
+    switched_off = {
+        Step.INSTRUCTIONS: not steps.instructions,
+        Step.PRACTICE: not steps.practice or not practice(participant.study),
+        Step.COMPREHENSION: not steps.comprehension,
+        Step.ABOUT_YOU: not steps.about_you,
+    }
+    later = Step.values[Step.values.index(participant.step) + 1 :]
+    participant.step = next(step for step in later if not switched_off.get(Step(step)))
+    participant.save(update_fields=["step"])
+    if participant.step == Step.ROUNDS:
+        _begin(participant, now)
+    elif participant.step == Step.DEBRIEF:
+        _end(participant, Outcome.FINISHED, now)
+
+
+def _end(participant: Participant, outcome: str, now: dt.datetime) -> None:
+    """All that is owed and excluded is settled with the outcome, in one transaction: a code is shown for what is saved, or not at all."""
+    participant.outcome = outcome
+    participant.finished_at = now if outcome == Outcome.FINISHED else None
+    participant.save(update_fields=["outcome", "finished_at"])
+    exclusion.settle(participant=participant)
+    payments.settle(participant=participant)
+
+
+def _begin(participant: Participant, now: dt.datetime) -> None:
+    try:
+        with transaction.atomic():
+            _draw(participant)
+    except assignment.NotEnoughMaterial:
+        return _end(participant, Outcome.FULL, now)
+    Participant.objects.filter(pk=participant.pk).update(began_at=now)
+    return None
+
+
+def _draw(participant: Participant) -> None:
+    study = Study.objects.select_for_update().get(pk=participant.study_id)  # one draw after the other, so that each sees the last one's counts
+    material = {
+        assignment.Pair(question, arm): utterance
+        for question, arm, utterance in ArmUtterance.objects.filter(arm__study=study).values_list("question_id", "arm_id", "utterance_id")
+    }
+    judged = dict.fromkeys(material, 0) | {pair: n for pair, n in _judged(study).items() if pair in material}
+    session = assignment.plan(judged=judged, rounds=study.rules.rounds, seed=f"{study.seed}/{study.participants.count()}")
+    Assignment.objects.bulk_create(
+        Assignment(participant=participant, position=position, arm_id=pair.arm, question_id=pair.question, utterance_id=material[pair])
+        for position, pair in enumerate(session, start=1)
+    )
+
+
+def _judged(study: Study) -> dict[assignment.Pair, int]:
+    counted = Q(judgment__excluded="") | Q(judgment__isnull=True, participant__entered_at__gte=timezone.now() - UNDER_WAY)
+    rows = Assignment.objects.filter(counted, arm__study=study).values_list("question_id", "arm_id").annotate(n=Count("id")).order_by()
+    return {assignment.Pair(question, arm): n for question, arm, n in rows}

@@ -13,12 +13,14 @@ study_urls = [
     path("", views.study, name="study"),
     path("consent/", views.consent, name="consent"),
     path("answer/", views.answer, name="answer"),
+    path("message/", views.dismiss, name="dismiss"),
     path("results/", views.results, name="results"),
     path("results/figure.svg", views.results_figure, name="results-figure"),
     path("payments/", payment_views.overview, name="payments"),
     path("payments/export/", payment_views.export, name="payments-export"),
     path("payments/<slug:batch>/paid/", payment_views.paid, name="payments-paid"),
     path("payments/<slug:batch>/<str:file>", payment_views.download, name="payments-file"),
+    *(path(f"{step}/", views.step, {"step": step}, name=step) for step in views.STEPS),
 ]
 
 # /s/

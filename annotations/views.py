@@ -5,80 +5,133 @@ A participant is known by a signed cookie that this study alone reads; none of t
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from django.conf import settings
 from django.contrib.admin.views.decorators import staff_member_required
-from django.core import signing
+from django.db import transaction
 from django.db.models import Count, Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from annotations import flow, report
-from annotations.forms import AnswerForm
-from annotations.models import Participant, Study, participant_code
+from annotations import flow, pages, recruiting, report, texts
+from annotations.forms import AnswerForm, ComprehensionForm, PracticeForm
+from annotations.models import Participant, Study
+from annotations.refusals import Refused
 
 COOKIE = "participant"
 COOKIE_SECONDS = 60 * 60 * 24 * 60
-SECONDS_A_ROUND = 15
-"""What the consent page reckons with."""
+
+
+class Incomplete(Exception):
+    """A form lacks what it has to say, or says what it cannot."""
 
 
 @require_safe
 @never_cache
 def study(request: HttpRequest, name: str) -> HttpResponse:
-    """The one address of a session: consent, then the round this person is at, at the end their score."""
-    row = _study(name)
-    participant = _participant(request, row)
-    if participant is None:
-        return _consent(request, row)
-    return _page(request, row, participant)
+    """The one address of a session: consent, then the step this person is at, at the end their score. A link that names a person goes before the
+    cookie of somebody else; opening it stores nothing."""
+    participant = _participant(request, name)
+    row = participant.study if participant else _study(name)
+    label = recruiting.mapping(row).label
+    if participant is None or (label and label in request.GET):
+        try:
+            arrival = recruiting.arrive(study=row, parameters=request.GET.dict(), now=timezone.now())
+        except Refused as refused:
+            return _refused(request, row, refused) if participant is None else redirect(row)
+        known = recruiting.known(study=row, arrival=arrival)
+        return remember(redirect(row), known) if known else _consent(request, row, arrival)
+    if participant.step == Participant.Step.CONSENT and not participant.outcome:
+        return _consent(request, row, recruiting.Arrival(platform="open", code=participant.code))
+    flow.arrive(participant)
+    return _page(request, participant)
 
 
 @require_POST
 @never_cache
 def consent(request: HttpRequest, name: str) -> HttpResponse:
-    """Start a session. The form carries a code drawn for it, so that sending it twice starts one session."""
-    row = _study(name)
-    participant = _participant(request, row)
-    if participant is None:
-        try:
-            code = signing.Signer(salt=_salt(row)).unsign(request.POST.get("code", ""))
-            participant = flow.enter(study=row, code=code)
-        except signing.BadSignature:
-            return _consent(request, row, status=400)
-        except flow.NotOpen:
+    """Start a session, or end it before it starts. The form carries a ticket that was made for it, so that sending it twice starts one session."""
+    participant = _participant(request, name)
+    row = participant.study if participant else _study(name)
+    moves = {"agree": flow.consent, "decline": flow.decline}
+    move = moves.get(request.POST.get("decision", ""))
+    try:
+        arrival = recruiting.unseal(study=row, ticket=request.POST.get("ticket", ""))
+        if move is None:
+            return _consent(request, row, arrival, status=400)
+        with transaction.atomic():
+            if participant is None or arrival.label:
+                participant = recruiting.participant_of(study=row, arrival=arrival)
+            move(participant=participant, language=request.POST.get("language", ""))
+    except flow.NotOpen:
+        return redirect(row)
+    except Refused as refused:
+        if participant is not None:
             return redirect(row)
-    response = redirect(row)
-    _remember(response, row, participant)
-    return response
+        if recruiting.mapping(row).label:
+            return _refused(request, row, refused)
+        return _consent(request, row, recruiting.arrive(study=row, parameters={}, now=timezone.now()), status=400)
+    return remember(redirect(row), participant)
+
+
+@require_POST
+@never_cache
+def step(request: HttpRequest, name: str, step: str) -> HttpResponse:
+    """A form of any step but consent and rounds: make the move, then show where the person is."""
+    participant = _participant(request, name)
+    if participant is None:
+        return _start(request, name)
+    said = ""
+    try:
+        said = STEPS[step](participant, request.POST) or ""
+    except (Incomplete, flow.NotShown) as refused:
+        return _page(request, participant, status=400 if isinstance(refused, Incomplete) else 409)
+    except flow.NotOpen:
+        pass  # what follows says so
+    return redirect(participant.study.get_absolute_url() + (f"?said={said}" if said else ""))
+
+
+@require_POST
+@never_cache
+def dismiss(request: HttpRequest, name: str) -> HttpResponse:
+    """The manager's message has been read; by htmx it goes without the page being loaded again, which would lose what is being filled in."""
+    participant = _participant(request, name)
+    if participant is None:
+        return _start(request, name)
+    flow.dismiss(participant=participant, message=request.POST.get("message", "").replace("\r\n", "\n"))
+    return HttpResponse() if _by_htmx(request) else redirect(participant.study)
 
 
 @require_POST
 @never_cache
 def answer(request: HttpRequest, name: str) -> HttpResponse:
-    """Save one verdict; the answer is the next round."""
-    row = _study(name)
-    participant = _participant(request, row)
+    """Save one verdict; the answer is the next round. By htmx it is that part of the page alone, refusals too."""
+    participant = _participant(request, name)
     if participant is None:
-        return HttpResponseClientRedirect(row.get_absolute_url()) if _by_htmx(request) else redirect(row)
-    form = AnswerForm(request.POST)
-    if not form.is_valid():
-        return _refuse(request, row, participant, status=400)
+        return _start(request, name)
+    if request.POST.get("person", pages.person(participant)) != pages.person(participant):
+        return _page(request, participant, status=409)  # somebody else has begun in this browser since the form was shown
+    form = AnswerForm(request.POST, measures=participant.study.rules.measures)
+    now = timezone.now()
     try:
-        flow.answer(participant=participant, position=form.cleaned_data["position"], accepted=form.cleaned_data["verdict"] == "accept")
+        if not form.is_valid():
+            return _again(request, participant, 400, missing=list(form.errors))
+        following = flow.answer(participant=participant, **form.answer(), now=now)
+    except flow.TooEarly as early:
+        return _again(request, participant, 425, too_early=early.seconds)
     except flow.NotShown:
-        return _refuse(request, row, participant, status=409)
+        return _page(request, participant, status=409)
     except flow.NotOpen:
-        pass  # what follows says so
-    if _by_htmx(request):
-        context = {"study": row, **_where(participant)}
-        return render(request, context["part"], context)
-    return redirect(row)  # so that loading the page again sends nothing again
+        following = None  # what follows says so
+    if not _by_htmx(request):
+        return redirect(participant.study)  # so that loading the page again sends nothing again
+    context = pages.round_of(participant, following) if following else pages.of(participant, now=now)
+    return render(request, context["part"], context)
 
 
 @require_safe
@@ -115,6 +168,36 @@ def results_figure(request: HttpRequest, name: str) -> HttpResponse:
     return HttpResponse(figure, content_type="image/svg+xml")
 
 
+def _instructions(participant: Participant, posted: QueryDict) -> None:
+    flow.read_instructions(participant=participant)
+
+
+def _practice(participant: Participant, posted: QueryDict) -> str:
+    form = PracticeForm(posted)
+    if not form.is_valid():
+        raise Incomplete
+    flow.practise(participant=participant, position=form.cleaned_data["position"])
+    return form.cleaned_data["verdict"]
+
+
+def _comprehension(participant: Participant, posted: QueryDict) -> None:
+    form = ComprehensionForm(posted)
+    if not form.is_valid():
+        raise Incomplete
+    flow.comprehend(participant=participant, attempt=form.cleaned_data["attempt"], chosen=_texts(posted))
+
+
+def _about_you(participant: Participant, posted: QueryDict) -> None:
+    flow.tell_about(participant=participant, about=_texts(posted))
+
+
+def _texts(posted: QueryDict) -> dict[str, str]:
+    return {name: str(value) for name, value in posted.items()}
+
+
+STEPS = {"instructions": _instructions, "practice": _practice, "comprehension": _comprehension, "about-you": _about_you}
+
+
 def _study(name: str) -> Study:
     """A study that its participants may know of: a draft is not there for them."""
     row = Study.objects.filter(name=name).exclude(state=Study.State.DRAFT).first()
@@ -123,56 +206,84 @@ def _study(name: str) -> Study:
     return row
 
 
-def _participant(request: HttpRequest, row: Study) -> Participant | None:
-    code = request.get_signed_cookie(COOKIE, default=None, salt=_salt(row))
-    return row.participants.filter(code=code).first() if code else None
+def _participant(request: HttpRequest, name: str) -> Participant | None:
+    """By the cookie, in one query; with the study. In a draft there are previews alone."""
+    code = request.get_signed_cookie(COOKIE, default=None, salt=_salt(name))
+    if not code:
+        return None
+    participant = Participant.objects.select_related("study").filter(code=code, study__name=name).first()
+    return None if participant and participant.study.state == Study.State.DRAFT and not participant.is_preview else participant
 
 
-def _remember(response: HttpResponse, row: Study, participant: Participant) -> None:
+def remember(response: HttpResponse, participant: Participant) -> HttpResponse:
+    """From now on this browser is this participant, in this study alone."""
     response.set_signed_cookie(
         COOKIE,
         participant.code,
-        salt=_salt(row),
+        salt=_salt(participant.study.name),
         max_age=COOKIE_SECONDS,
-        path=row.get_absolute_url(),
+        path=participant.study.get_absolute_url(),
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Lax",
     )
+    return response
 
 
 def _by_htmx(request: HttpRequest) -> bool:
     return bool(request.htmx)  # type: ignore[attr-defined]  # set by HtmxMiddleware
 
 
-def _salt(row: Study) -> str:
-    return f"annotations.participant/{row.name}"
+def _salt(name: str) -> str:
+    return f"annotations.participant/{name}"
 
 
-def _consent(request: HttpRequest, row: Study, status: int = 200) -> HttpResponse:
-    if row.state != Study.State.OPEN:
-        return render(request, "annotations/session.html", {"study": row, "part": "annotations/_not_open.html"})
-    code = signing.Signer(salt=_salt(row)).sign(participant_code())
-    context = {"study": row, "code": code, "again": status != 200, "minutes": math.ceil(row.rules.rounds * SECONDS_A_ROUND / 60)}
-    return render(request, "annotations/consent.html", context, status=status)
+def _start(request: HttpRequest, name: str) -> HttpResponse:
+    """Nobody is known here: to the study's own page, which says what to do."""
+    url = _study(name).get_absolute_url()
+    return HttpResponseClientRedirect(url) if _by_htmx(request) else redirect(url)
 
 
-def _page(request: HttpRequest, row: Study, participant: Participant, status: int = 200) -> HttpResponse:
-    return render(request, "annotations/session.html", {"study": row, **_where(participant)}, status=status)
+def _language(request: HttpRequest, row: Study) -> str:
+    offered = row.rules.languages
+    wanted = request.POST.get("language") or request.GET.get("language", "")
+    return wanted if wanted in offered else offered[0]
 
 
-def _refuse(request: HttpRequest, row: Study, participant: Participant, status: int) -> HttpResponse:
-    """The page as it is for this person now; by htmx, the order to load it, since htmx shows no refusal."""
-    if _by_htmx(request):
-        return HttpResponse(status=status, headers={"HX-Redirect": row.get_absolute_url()})
-    return _page(request, row, participant, status=status)
+def _consent(request: HttpRequest, row: Study, arrival: recruiting.Arrival, status: int = 200) -> HttpResponse:
+    language = _language(request, row)
+    context = pages.frame(row, language)
+    is_preview = row.state == Study.State.DRAFT
+    if row.state != Study.State.OPEN and not is_preview:
+        return render(request, "annotations/session.html", {**context, "part": "annotations/_not_open.html"})
+    context["text"] = texts.as_html(texts.text(row.rules, language, "consent"))
+    context["choices"] = [(code, texts.language_of(code).name, _with(request, language=code)) for code in row.rules.languages]
+    ticket = recruiting.seal(study=row, arrival=arrival)
+    return render(request, "annotations/consent.html", {**context, "chosen": language, "ticket": ticket, "again": status != 200}, status=status)
 
 
-def _where(participant: Participant) -> dict[str, Any]:
-    """The part of the session to show this person now, with what it needs."""
-    if participant.study.state != Study.State.OPEN and not participant.finished_at:
-        return {"part": "annotations/_not_open.html", "participant": participant}
-    now = flow.current(participant)
-    if now is None:
-        return {"part": "annotations/_thanks.html", "score": flow.score(participant)}
-    return {"part": "annotations/_round.html", "round": now}
+def _with(request: HttpRequest, **parameters: str) -> str:
+    """The query string of this page with these parameters set: the entry link's own stay."""
+    query = request.GET.copy()
+    for key, value in parameters.items():
+        query[key] = value
+    return query.urlencode()
+
+
+def _refused(request: HttpRequest, row: Study, refused: Refused) -> HttpResponse:
+    language = _language(request, row)
+    return render(request, "annotations/refused.html", {**pages.frame(row, language), "refused": refused.words(language)}, status=403)
+
+
+def _page(request: HttpRequest, participant: Participant, status: int = 200, context: dict[str, Any] | None = None) -> HttpResponse:
+    """The page as it is for this person now; by htmx, the part of it that changes."""
+    context = context or pages.of(participant, now=timezone.now(), said=request.GET.get("said", ""))
+    return render(request, context["part"] if _by_htmx(request) else "annotations/session.html", context, status=status)
+
+
+def _again(request: HttpRequest, participant: Participant, status: int, **trouble: Any) -> HttpResponse:
+    """The round once more, with what was sent and what is wrong with it. Where the person is elsewhere by now, the page that they are at."""
+    context = pages.of(participant, now=timezone.now())
+    if "round" in context and request.POST.get("position") == str(context["round"].position):
+        context |= {"given": request.POST.dict(), **trouble}
+    return _page(request, participant, status, context)

@@ -26,7 +26,7 @@ PLAIN = [
     "games/bundled/*.py",
     "training/preferences.py",
     "training/trainers/*.py",
-    *(f"annotations/{name}.py" for name in ("assignment", "blinding", "payoff", "protocol", "refusals", "results", "tokens")),
+    *(f"annotations/{name}.py" for name in ("assignment", "blinding", "payoff", "protocol", "refusals", "results", "texts", "tokens")),
 ]
 TRAINING_STACK = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 

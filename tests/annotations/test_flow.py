@@ -117,6 +117,7 @@ def test_a_closed_study_takes_no_answers_but_keeps_those_it_has() -> None:
     ada = make_session(study=study, verdicts=[True])
     flow.current(ada)
     Study.objects.update(state=Study.State.CLOSED)
+    ada = Participant.objects.get()
     with pytest.raises(flow.NotOpen):
         flow.answer(participant=ada, position=2, accepted=True)
     flow.answer(participant=ada, position=1, accepted=False)  # already answered: nothing happens, nothing is raised

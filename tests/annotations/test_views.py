@@ -28,18 +28,22 @@ def ada() -> Client:
     return Client()
 
 
-def consent_code(client: Client, name: str = "trivia") -> str:
-    found = re.search(r'name="code" value="([^"]+)"', client.get(f"/s/{name}/").content.decode())
+def ticket_of(client: Client, name: str = "trivia", query: str = "") -> str:
+    found = re.search(r'name="ticket" value="([^"]+)"', client.get(f"/s/{name}/{query}").content.decode())
     assert found
     return found[1]
 
 
+def agree(client: Client, ticket: str, name: str = "trivia", **kwargs: Any) -> Any:
+    return client.post(f"/s/{name}/consent/", {"ticket": ticket, "decision": "agree", **kwargs})
+
+
 def enter(client: Client, name: str = "trivia") -> None:
-    assert client.post(f"/s/{name}/consent/", {"code": consent_code(client, name)}).status_code == 302
+    assert agree(client, ticket_of(client, name), name).status_code == 302
 
 
-def answer(client: Client, position: object, verdict: str = "accept", **kwargs: Any) -> Any:
-    return client.post("/s/trivia/answer/", {"position": position, "verdict": verdict}, **kwargs)
+def answer(client: Client, position: object, verdict: str = "accept", headers: dict[str, str] | None = None, **more: object) -> Any:
+    return client.post("/s/trivia/answer/", {"position": position, "verdict": verdict, **more}, headers=headers)
 
 
 def play(client: Client, *verdicts: str) -> None:
@@ -61,7 +65,7 @@ def test_opening_the_link_starts_nothing(study: Study, ada: Client) -> None:
 
 
 def test_consent_starts_a_session_and_remembers_it_in_a_cookie_of_this_study_alone(study: Study, ada: Client) -> None:
-    response = ada.post("/s/trivia/consent/", {"code": consent_code(ada)})
+    response = agree(ada, ticket_of(ada))
     cookie = response.cookies["participant"]
     assert (response.status_code, response.headers["Location"]) == (302, "/s/trivia/")
     assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Lax", "/s/trivia/")
@@ -69,16 +73,16 @@ def test_consent_starts_a_session_and_remembers_it_in_a_cookie_of_this_study_alo
 
 
 def test_consenting_twice_is_one_person(study: Study, ada: Client) -> None:
-    code = consent_code(ada)
+    ticket = ticket_of(ada)
     impatient = Client()  # the second press of a form whose first answer, with its cookie, has not come back yet
     for client in (ada, impatient, ada):
-        assert client.post("/s/trivia/consent/", {"code": code}).status_code == 302
+        assert agree(client, ticket).status_code == 302
     assert study.participants.count() == 1
 
 
 @pytest.mark.parametrize("code", ["", "made-up", "0123456789abcdef:forged"])
 def test_a_forged_or_missing_code_starts_nothing_and_says_what_to_do(study: Study, ada: Client, code: str) -> None:
-    response = ada.post("/s/trivia/consent/", {"code": code})
+    response = agree(ada, code)
     assert response.status_code == 400
     assert "Please start again here" in response.content.decode()
     assert not Participant.objects.exists()
@@ -86,7 +90,7 @@ def test_a_forged_or_missing_code_starts_nothing_and_says_what_to_do(study: Stud
 
 def test_a_code_of_another_study_is_refused(study: Study, ada: Client) -> None:
     make_open_study(name="other")
-    assert ada.post("/s/trivia/consent/", {"code": consent_code(ada, "other")}).status_code == 400
+    assert agree(ada, ticket_of(ada, "other")).status_code == 400
 
 
 def test_a_forged_cookie_is_nobody(study: Study, ada: Client) -> None:
@@ -162,11 +166,13 @@ def test_what_cannot_be_answered_is_refused_and_the_round_shown_again(study: Stu
     assert not Judgment.objects.exists()
 
 
-def test_by_htmx_a_refused_answer_loads_the_page_again(study: Study, ada: Client) -> None:
+def test_by_htmx_a_refused_answer_brings_the_round_as_it_stands(study: Study, ada: Client) -> None:
     enter(ada)
     ada.get("/s/trivia/")
     response = answer(ada, 3, headers=HTMX)
-    assert (response.status_code, response.headers["HX-Redirect"]) == (409, "/s/trivia/")
+    assert response.status_code == 409
+    assert "1 of 4" in response.content.decode()
+    assert "<html" not in response.content.decode()
 
 
 def test_who_is_not_known_is_sent_to_the_start(study: Study, ada: Client) -> None:
@@ -176,16 +182,16 @@ def test_who_is_not_known_is_sent_to_the_start(study: Study, ada: Client) -> Non
 
 def test_a_form_without_its_token_is_refused_with_a_page_that_helps(study: Study) -> None:
     strict = Client(enforce_csrf_checks=True)
-    response = strict.post("/s/trivia/consent/", {"code": consent_code(strict)}, headers={"Cookie": ""})
+    response = strict.post("/s/trivia/consent/", {"ticket": ticket_of(strict), "decision": "agree"}, headers={"Cookie": ""})
     assert response.status_code == 403
     assert "Allow cookies" in response.content.decode()
 
 
 @pytest.mark.parametrize(("state", "words"), [(Study.State.PAUSED, "taking a break"), (Study.State.CLOSED, "This study is closed")])
 def test_a_study_that_is_not_open_says_so_kindly(study: Study, ada: Client, state: str, words: str) -> None:
-    code = consent_code(ada)
+    ticket = ticket_of(ada)
     Study.objects.update(state=state)
-    for response in (ada.get("/s/trivia/"), ada.post("/s/trivia/consent/", {"code": code}, follow=True)):
+    for response in (ada.get("/s/trivia/"), ada.post("/s/trivia/consent/", {"ticket": ticket, "decision": "agree"}, follow=True)):
         assert response.status_code == 200
         assert words in response.content.decode()
     assert not Participant.objects.exists()
