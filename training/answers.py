@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from games.models import Game, Speaker, Split, Utterance
+from games import play
+from games.models import Dataset, Game, Speaker, Split, Utterance
 from training.registry import RunError
 
 COLUMNS = {
@@ -34,6 +35,15 @@ def answer_rows(games: Iterable[Game], split: str) -> list[dict[str, Any]]:
     columns = [renamed.get(column, column) for column in COLUMNS]
     ordered = rows.order_by("question", "game", "sample").values_list(*columns)
     return [dict(zip(COLUMNS.values(), row, strict=True)) for row in ordered]
+
+
+def game_of(*, speaker: Speaker, dataset: Dataset, split: str, samples: int, seed: int, form: str = "") -> Game:
+    """The game with these settings, whoever listens to it: one that is there already, a finished one first; else a new one, not played yet."""
+    asked = "" if form == speaker.prompt_style else form
+    settings = {"split": split, "samples": samples, "seed": seed, "form": asked, "temperature": 0.7, "question_limit": None}
+    same = Game.objects.filter(speaker=speaker, dataset=dataset, **settings).order_by("pk")
+    found = same.filter(state=Game.State.DONE).first() or same.first()
+    return found or play.start_game(speaker=speaker, dataset=dataset, split=split, listeners=[], samples=samples, seed=seed, form=form)
 
 
 def usual_games(base: Speaker) -> list[Game]:

@@ -159,10 +159,15 @@ class _Teller:
 
 
 def complete(game: Game, listener: Listener, on_progress: Report | None = None) -> None:
-    """Play the game to its end if it is not, and have this listener judge it if it has not.
+    """Play the game to its end if it is not, and have this listener judge it if it has not."""
+    play_out(game, on_progress)
+    judged = Judgment.objects.filter(utterance__game=game, listener=listener).count()
+    if judged < game.utterances.count():  # none, or a part: whoever was at it may have been killed
+        play.judge_game(game=game, listener=listener)
 
-    A game that another process plays (for another comparison, say) is waited for.
-    """
+
+def play_out(game: Game, on_progress: Report | None = None) -> None:
+    """Play the game to its end if it is not. One that another process plays (for another comparison, say) is waited for."""
     while game.state != Game.State.DONE:
         try:
             play.run_in_foreground(game, on_progress=on_progress)
@@ -171,9 +176,6 @@ def complete(game: Game, listener: Listener, on_progress: Report | None = None) 
                 on_progress(game.done, game.total, "another process plays it; waiting")
             time.sleep(settings.JOB_HEARTBEAT_SECONDS)
         game.refresh_from_db()
-    judged = Judgment.objects.filter(utterance__game=game, listener=listener).count()
-    if judged < game.utterances.count():  # none, or a part: whoever was at it may have been killed
-        play.judge_game(game=game, listener=listener)
 
 
 def _result(job: Comparison, games: list[Game]) -> dict[str, Any]:

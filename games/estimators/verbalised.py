@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from games.confidence import stated
 from games.estimators.base import Said
+from games.extraction import NUMBERED
 from games.speakers.base import Scorer
 
 
@@ -19,9 +20,12 @@ class VerbalisedNumber:
 
 
 class VerbalisedPhrase:
-    """Asked as it always is: what the phrases of its answer stand for, by the survey of how people read them. A plain "Paris." states none."""
+    """Asked as it always is: what the phrases of its answer stand for, by the survey of how people read them.
+
+    A plain "Paris." states none, and a number that was asked for is no phrase.
+    """
 
     kind, form, samples = "stated", "", 1
 
     def estimate(self, said: Sequence[Said], speaker: Callable[[], Scorer]) -> list[float | None]:
-        return [stated(one.text) for one in said]
+        return [None if NUMBERED.fullmatch(one.text) else stated(one.text) for one in said]

@@ -1,15 +1,18 @@
 """The methods that learn from graded answers, on a tiny model: what they teach, that they learn it, and that they resume to the same weights."""
 
 import json
+import random
 import signal
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.training.test_trainers import finish, start, weights
-from training.trainers.config import ConfigError
-from training.trainers.folder import DONE, REFUSED, Folder
+from training.trainers.config import ConfigError, from_dict
+from training.trainers.folder import DONE, REFUSED, Folder, FolderError
+from training.trainers.metacognition import Asked, accuracy_curve, by_question
 from training.trainers.phrases import PLACES, nearest, read
 from training.trainers.presets import config
 
@@ -50,7 +53,7 @@ def make_folder(path: Path, model: Path, *, method: str, questions: int = 12, va
     return Folder(path)
 
 
-METHODS = {"linguistic-sft": "linguistic_sft"}
+METHODS = {"linguistic-sft": "linguistic_sft", "metacognition": "metacognition"}
 
 
 @pytest.fixture(scope="module", params=METHODS)
@@ -86,7 +89,7 @@ def test_every_adapter_matrix_moved(unbroken):
 def test_killed_it_goes_on_to_the_weights_of_an_unbroken_run(unbroken, tmp_path, tiny_model):
     method, whole = unbroken
     folder = make_folder(tmp_path / "run", tiny_model, method=method)
-    for moment in (lambda: (folder.path / "prepared" / "examples.json").exists(), lambda: folder.checkpoint_step() > 0):
+    for moment in (lambda: (folder.path / "prepared").exists(), lambda: folder.checkpoint_step() > 0):
         process = start(folder, METHODS[method])
         while not moment() and process.poll() is None:
             time.sleep(0.01)
@@ -108,6 +111,52 @@ def test_too_few_answers_to_calibrate_on_end_with_one_clear_last_line(tmp_path, 
 
 
 # What is taught
+
+GROUPS = [Asked("sure?", ["Paris"] * 10, [True] * 10), Asked("torn?", ["Rome"] * 5 + ["Oslo"] * 4 + [None], [True] * 5 + [False] * 5)] * 2
+
+
+def taught(task, groups=GROUPS, **overrides):
+    from training.trainers import metacognition
+
+    whole = from_dict(metacognition.Config, {"noise": 0.0, "answers_per_question": 10, **overrides})
+    return getattr(metacognition, task)(groups, whole, random.Random(0))
+
+
+def test_consistency_is_mapped_through_the_accuracy_that_answers_of_it_had():
+    curve = accuracy_curve(GROUPS)
+    assert [curve(share) for share in (1.0, 0.5, 0.4)] == [1.0, 1.0, 0.0]
+    numbers = {example.completion for example in taught("single")}
+    assert numbers == {"Paris. Confidence: 10", "Rome. Confidence: 10", "Oslo. Confidence: 0"}
+
+
+def test_the_noise_spreads_a_target_over_neighbouring_numbers_and_stays_on_the_scale():
+    spread = Counter(example.completion for example in taught("single", GROUPS * 20, noise=0.25) if example.completion.startswith("Paris"))
+    assert set(spread) == {f"Paris. Confidence: {number}" for number in (8, 9, 10)}
+    assert spread["Paris. Confidence: 10"] > 100
+
+
+def test_the_question_with_the_more_frequent_answer_is_the_right_pick_in_either_place():
+    examples = taught("pairwise", GROUPS * 20)
+    assert {(example.prompt.index("sure?") < example.prompt.index("torn?"), example.completion) for example in examples} == {
+        (True, "A"),
+        (False, "B"),
+    }
+    assert not taught("pairwise", GROUPS, margin=0.6)
+
+
+def test_games_of_too_few_samples_are_refused():
+    with pytest.raises(FolderError, match="fewer than 3 answers"):
+        by_question([row | {"sample": 0} for row in answers(6) if row["sample"] < 2])
+
+
+@pytest.mark.train
+def test_relations_are_held_out_and_unknown_ones_named(tmp_path, tiny_model):
+    folder = make_folder(tmp_path / "run", tiny_model, method="metacognition", hold_out=["capital"], steps=2, tasks="single")
+    assert finish(start(folder, "metacognition"))[0] == DONE
+    assert (folder.metrics()["questions"], folder.metrics()["pairwise"]) == (8, 0)
+    wrong = make_folder(tmp_path / "wrong", tiny_model, method="metacognition", hold_out=["mountain"])
+    code, out = finish(start(wrong, "metacognition"))
+    assert (code, "hold_out names mountain; the relations of the training questions are: capital, currency, river" in out) == (REFUSED, True)
 
 
 def test_every_phrase_says_what_its_row_stands_for_in_all_three_places_and_keeps_its_answer():

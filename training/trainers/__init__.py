@@ -18,6 +18,7 @@ METHODS: dict[str, str] = {
     "lacie": "training.trainers.lacie",
     "truthful": "training.trainers.truthful",
     "linguistic-sft": "training.trainers.linguistic_sft",
+    "metacognition": "training.trainers.metacognition",
 }
 
 

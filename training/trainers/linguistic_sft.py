@@ -15,7 +15,7 @@ optimiser's numbers. All of these are ours here. The questions that calibrate al
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from training.trainers.weights import prepare
 NEEDS = "answers"
 VALIDATION = True
 """It calibrates on answers to validation questions."""
+OWN = ("p-true", "self-consistency")
 ASKED_TOGETHER = 32
 COLUMNS = ("question", "text", "accepted", "answer", "correct")
 Row = dict[str, Any]
@@ -39,6 +40,8 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Config(Finetuning):
+    confidence: str = "p-true"
+    "What stands for the speaker's own confidence: p-true (the paper's), or self-consistency, for a speaker that cannot judge itself."
     place: str = "post"
     "Where the phrase goes: post, pre or interleaved."
     phrases: str = ""
@@ -56,12 +59,22 @@ class Config(Finetuning):
         super().__post_init__()
         if self.place not in PLACES:
             raise ConfigError(f"place={self.place}: choose one of {', '.join(PLACES)}.")
+        if self.confidence not in OWN:
+            raise ConfigError(f"confidence={self.confidence}: choose one of {', '.join(OWN)}.")
         if self.calibration not in ("isotonic", "temperature", "none"):
             raise ConfigError(f"calibration={self.calibration}: choose one of isotonic, temperature, none.")
         read(Path(self.phrases) if self.phrases else TABLE)
 
 
-PRESETS: dict[str, dict[str, Any]] = {"linguistic-sft": {}, "bundled": {**BUNDLED, "new_tokens": 32}}
+PRESETS: dict[str, dict[str, Any]] = {
+    "linguistic-sft": {},
+    "bundled": {
+        **BUNDLED,
+        # Asked whether its own answer is correct, the bundled speaker tells right from wrong no better than chance; its samples do.
+        "confidence": "self-consistency",
+        "new_tokens": 32,
+    },
+}
 
 
 def train(job: dict[str, Any], folder: Folder, stopping: Stopping) -> None:
@@ -85,10 +98,14 @@ def _made(job: dict[str, Any], config: Config, folder: Folder, table: Sequence[P
     """What to train on: each answer with the phrase for the speaker's calibrated confidence in it."""
     from games.prompts import STYLES
 
-    taught = _first([row for row in folder.rows("train.jsonl", COLUMNS) if row["answer"] is not None], config.answers_per_question)
-    known = [row for row in folder.rows("validation.jsonl", COLUMNS) if row["answer"] is not None]
-    say(f"Asking the speaker about {len(known)} answers to validation questions and {len(taught)} to train on.")
-    inner = _confidence(voice_of(job, config), known + taught)
+    everything = [folder.rows(name, COLUMNS) for name in ("validation.jsonl", "train.jsonl")]
+    known, taught = ([row for row in rows if row["answer"] is not None] for rows in everything)
+    taught = _first(taught, config.answers_per_question)
+    say(f"Telling the speaker's confidence in {len(known)} answers to validation questions and {len(taught)} to train on.")
+    if config.confidence == "p-true":
+        inner = _p_true(voice_of(job, config), known + taught)
+    else:
+        inner = _consistency([row for rows in everything for row in rows], known + taught)
     calibrated = _calibration(config.calibration)(inner[: len(known)], [row["correct"] for row in known])
     phrases = [nearest(table, float(p)) for p in calibrated(inner[len(known) :])]
     style = STYLES[job["prompt_style"]]
@@ -109,7 +126,7 @@ def _first(rows: list[Row], most: int) -> list[Row]:
     return kept
 
 
-def _confidence(speaker: Any, rows: list[Row]) -> list[float]:
+def _p_true(speaker: Any, rows: list[Row]) -> list[float]:
     """P(true) of each answer; the same answer to the same question is asked about once."""
     from games.estimators.p_true import p_true
     from games.speakers.base import SpeakerError
@@ -121,6 +138,16 @@ def _confidence(speaker: Any, rows: list[Row]) -> list[float]:
         raise ConfigError(str(error)) from error
     known = dict(zip(distinct, found, strict=True))
     return [known[row["text"], row["answer"]] for row in rows]
+
+
+def _consistency(drawn: list[Row], rows: list[Row]) -> list[float]:
+    """The share of the speaker's samples that give the same answer."""
+    from games.estimators.consistency import agreement
+
+    said: dict[int, list[str | None]] = defaultdict(list)
+    for row in drawn:
+        said[row["question"]].append(row["answer"])
+    return [agreement(row["answer"], said[row["question"]]) or 0.0 for row in rows]
 
 
 def _calibration(how: str) -> Callable[[Sequence[float], Sequence[bool]], Callable[[Sequence[float]], Any]]:
