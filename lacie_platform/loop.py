@@ -13,18 +13,13 @@ from games.models import Dataset, Game, Listener, Speaker, Split
 from games.progress import bar
 from training import evaluation, pairs, runner
 from training.models import Comparison, PairSet, TrainingRun
-from training.preferences import Options
 
 Say = Callable[[str], None]
 
 COMPARED = ("base", "truthful", "lacie")
 SAMPLES = 10
 """Samples a training question, as in the paper."""
-PAIR_OPTIONS = {
-    "truthful": Options(threshold=0.66, max_per_type=6000),
-    "lacie": Options(threshold=0.66, match="answer", max_per_type=3000),
-}
-"""What differs from the paper's rule (the defaults), and why, is in `docs/decisions/0002-the-bundled-recipe.md`."""
+TRAINED = ("truthful", "lacie")
 
 
 def refuse_other_seed(seed: int) -> None:
@@ -33,7 +28,7 @@ def refuse_other_seed(seed: int) -> None:
     Raises:
         CommandError: the folder holds the demo of another seed.
     """
-    other = TrainingRun.objects.filter(name__in=PAIR_OPTIONS).exclude(seed=seed).first()
+    other = TrainingRun.objects.filter(name__in=TRAINED).exclude(seed=seed).first()
     if other:
         raise CommandError(
             f"This data folder holds the demo with seed {other.seed}; seed {seed} cannot be played into it. "
@@ -46,7 +41,7 @@ def turn(*, seed: int, say: Say) -> Comparison:
     dataset = _questions(say)
     base, listener = registry.ensure_bundled_speaker(), registry.ensure_listener("lexicon")
     game = _game(base, dataset, listener, seed, say)
-    for method in PAIR_OPTIONS:
+    for method in TRAINED:
         _train(method, base, _pairs(method, base, listener, game, say), seed, say)
     return _compare(dataset, listener, seed)
 
@@ -69,7 +64,7 @@ def _game(base: Speaker, dataset: Dataset, listener: Listener, seed: int, say: S
 
 
 def _pairs(method: str, base: Speaker, listener: Listener, game: Game, say: Say) -> PairSet:
-    options = PAIR_OPTIONS[method]
+    options = pairs.recipe(base, method)
     pair_set = pairs.build(name=method, rule=method, speaker=base, listener=listener, games=[game], options=options)
     say(f"Pairs for '{method}': {pair_set.pairs.count()}.")
     return pair_set

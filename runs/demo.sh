@@ -15,7 +15,7 @@ manage play_game --speaker base --listener lexicon --seed "$SEED"
 
 # LACIE's rule on pairs with the same answer, so that only the tone differs (docs/decisions/0006-matched-answers.md); and the baseline's rule.
 manage build_pairs truthful --rule truthful --speaker base --listener lexicon --threshold 0.66 --max-per-type 6000
-manage build_pairs lacie --rule lacie --speaker base --listener lexicon --threshold 0.66 --max-per-type 3000 --match answer
+manage build_pairs lacie --rule lacie --speaker base --listener lexicon --threshold 0.66 --match answer --margin 0.5 --no-balance --max-per-type 700
 
 manage train_speaker truthful --base base --pairs truthful --name truthful --seed "$SEED"
 manage train_speaker lacie --base base --pairs lacie --name lacie --seed "$SEED"

@@ -23,9 +23,9 @@ from games.metrics import METRICS
 from games.models import Listener
 from games.speakers import SPEAKERS, Spec
 from games.speakers.base import Generation, SpeakerError
-from lacie_platform import loop
 from lacie_platform.api import router
 from training.management.commands import build_pairs
+from training.preferences import BUNDLED as RECIPE
 from training.preferences import Options
 from training.trainers import METHODS
 
@@ -265,7 +265,7 @@ def refused(words: list[str]) -> str:
 @pytest.mark.parametrize("name", ["docs/tutorial.md", "runs/demo.sh"])
 def test_the_loop_by_hand_builds_the_pairs_that_the_demo_builds(name):
     built = {words[1]: words[1:] for words in map(shlex.split, command_lines(ROOT / name)) if words[0] == "build_pairs"}
-    for pair_set, wanted in loop.PAIR_OPTIONS.items():
+    for pair_set, wanted in RECIPE.items():
         given = vars(build_pairs.Command().create_parser("manage.py", "build_pairs").parse_args(built[pair_set]))
         assert build_pairs._options(given, Options()) == wanted
 

@@ -18,7 +18,7 @@ from games.grading import MASK, normalise
 from games.models import Game, Judgment, Listener, Speaker, Split
 from games.prompts import STYLES
 from training.models import PairSet, PreferencePair
-from training.preferences import ROUNDING, Options, PairError, acceptance_threshold, candidates, check_types, select, type_counts
+from training.preferences import BUNDLED, ROUNDING, Options, PairError, acceptance_threshold, candidates, check_types, select, type_counts
 
 BATCH = 2000
 COLUMNS = {
@@ -36,6 +36,11 @@ COLUMNS = {
 def default_options(listener: Listener) -> Options:
     """The paper's options; people's own decisions are taken as they are, not re-cut at a median."""
     return Options(threshold="verdict") if listener.kind == Listener.Kind.HUMAN else Options()
+
+
+def recipe(speaker: Speaker, rule: str) -> Options:
+    """The options for this speaker's pairs: its own recipe if it is the bundled one, else the paper's."""
+    return BUNDLED[rule] if speaker.base_model == "bundled" else Options()
 
 
 def build(*, name: str, rule: str, speaker: Speaker, listener: Listener, games: Sequence[Game], options: Options) -> PairSet:

@@ -86,6 +86,13 @@ def check_types(rule: str, options: Options) -> None:
         raise PairError(f"The rule {rule} has no pair type {unknown[0]!r}. Choose from: {', '.join(TYPES[rule])}.")
 
 
+BUNDLED = {
+    "truthful": Options(threshold=0.66, max_per_type=6000),
+    "lacie": Options(threshold=0.66, match="answer", margin=0.5, balance=False, max_per_type=700),
+}
+"""The bundled speaker's recipe by rule. What differs from the paper's (the defaults), and why: docs/decisions/0002-the-bundled-recipe.md."""
+
+
 class Heard(NamedTuple):
     """One utterance as the rule sees it."""
 

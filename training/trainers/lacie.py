@@ -101,11 +101,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     "bundled": {
         # A model of two million parameters: an adapter on every layer, a higher rate, and an SFT term, without which the text breaks.
         "learning_rate": 1e-3,
-        "steps": 150,
+        "steps": 250,
         "batch_size": 32,
         "accumulate": 1,
         "loss_type": ["sigmoid", "sft"],
         "loss_weights": [1.0, 1.0],
+        "rejected_until": "difference",
         "lora_dropout": 0.0,
         "target_modules": ["all-linear"],
         "precompute_ref": True,
