@@ -6,7 +6,7 @@ SERVE ?= 1
 SEED ?= 0
 PORT ?= 8000
 
-.PHONY: demo test test-fast lint run worker docs install install-dev clean-data
+.PHONY: demo test test-fast lint run worker docs benchmark install install-dev clean-data
 
 demo: install
 	$(PY) manage.py demo --seed $(SEED) --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve,)
@@ -24,6 +24,10 @@ lint: install-dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy .
 	$(PY) manage.py makemigrations --check --dry-run
+
+benchmark: install
+	$(PY) manage.py migrate --verbosity 0
+	$(PY) manage.py benchmark --out $(or $(OUT),data/benchmark)
 
 run: install
 	$(PY) manage.py migrate

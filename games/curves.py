@@ -43,3 +43,18 @@ def confidence(outcomes: Outcomes) -> list[dict[str, Any]]:
         {"from": place / CONFIDENCE_BINS, "to": (place + 1) / CONFIDENCE_BINS, "right": int(right[place]), "wrong": int(wrong[place])}
         for place in range(CONFIDENCE_BINS)
     ]
+
+
+def risk_coverage(outcomes: Outcomes, points: int = 50) -> list[dict[str, float]]:
+    """If only the surest answers are given: the share of answers given (`coverage`) and the share of them that is wrong (`risk`).
+
+    One point for each confidence that occurs, at most about `points`: answers of the same confidence are given together, so ties flatter nobody.
+    """
+    p, wrong = outcomes.probability, ~outcomes.correct
+    if not len(p) or np.isnan(p).any():
+        return []
+    order = np.argsort(-p, kind="stable")
+    given = np.flatnonzero(np.append(np.diff(p[order]) != 0, True)) + 1
+    risk = np.cumsum(wrong[order])[given - 1] / given
+    kept = np.unique(np.linspace(0, len(given) - 1, points).round().astype(int))
+    return [{"coverage": float(given[at] / len(p)), "risk": float(risk[at])} for at in kept]

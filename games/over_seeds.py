@@ -8,6 +8,7 @@ over them is rough, and rather too narrow than too wide; the table shows each se
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +31,7 @@ class Against(NamedTuple):
 
     difference: Estimate
     p: float | None
-    "Two-sided, from the same resamples; no less than one over their number."
+    "Two-sided, of the normal approximation with the resamples' standard error: a share of resamples could not be small enough for many corrections."
 
 
 def measure(seeds: Sequence[Outcomes], *, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, OverSeeds]:
@@ -100,10 +101,9 @@ def _estimate(values: Floats, drawn: Floats) -> Estimate:
 def _against(values: Floats, drawn: Floats) -> Against:
     found = _estimate(values, drawn)
     known = drawn[~np.isnan(drawn)]
-    if found.value is None or found.low is None or not len(known):
+    if found.value is None or found.low is None or len(known) < 2:
         return Against(found, None)
-    p = 2 * min(float(np.mean(known <= 0)), float(np.mean(known >= 0)))
-    return Against(found, min(1.0, max(p, 1 / len(known))))
+    return Against(found, 2 * NormalDist().cdf(-abs(found.value) / float(known.std(ddof=1))))
 
 
 def _known(value: float) -> float | None:

@@ -28,6 +28,7 @@ JOB_RUNNERS: dict[str, str] = {
     "games.game": "games.play.run",
     "training.trainingrun": "training.runner.run",
     "training.comparison": "training.evaluation.run",
+    "training.benchmark": "training.benchmark.play.run",
 }
 """Model label → dotted path, imported on use, of a callable `(job, lease) -> None` that does the work and leaves the finishing to the caller."""
 

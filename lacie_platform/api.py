@@ -61,6 +61,7 @@ for prefix, viewset in [
     ("runs", training.RunViewSet),
     ("evaluations", training.EvaluationViewSet),
     ("comparisons", training.ComparisonViewSet),
+    ("benchmarks", training.BenchmarkViewSet),
 ]:
     viewset.lookup_value_converter = "int"  # type: ignore[attr-defined]  # a number in the path, else 404
     router.register(prefix, viewset)

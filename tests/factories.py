@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from annotations.models import Arm, ArmUtterance, Assignment, AttentionCheck, Participant, Payment, PlatformIdentity, Study, participant_code
 from games.models import Confidence, Dataset, Game, Judgment, Listener, Question, Speaker, Split, Utterance
-from training.models import Comparison, Evaluation, PairSet, PreferencePair, TrainingRun
+from training.models import Benchmark, Comparison, Evaluation, PairSet, PreferencePair, TrainingRun
 
 _numbers = count(1)
 
@@ -125,6 +125,15 @@ def make_comparison(**kwargs: Any) -> Comparison:
     kwargs["dataset"] = kwargs.get("dataset") or make_dataset()
     kwargs["listener"] = kwargs.get("listener") or make_listener()
     return Comparison.objects.create(**kwargs)
+
+
+def make_benchmark(**kwargs: Any) -> Benchmark:
+    kwargs.setdefault("name", f"benchmark-{next(_numbers)}")
+    kwargs["base"] = kwargs.get("base") or make_speaker(backend="local")
+    kwargs["listener"] = kwargs.get("listener") or make_listener()
+    kwargs.setdefault("datasets", ["facts"])
+    kwargs.setdefault("methods", ["base"])
+    return Benchmark.objects.create(**kwargs)
 
 
 def make_study(**kwargs: Any) -> Study:

@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from django.utils.text import Truncator
 
 from games.admin_pages import JobAdmin, ResultAdmin
-from training.forms import StartComparisonForm, StartRunForm
-from training.models import Comparison, Evaluation, PairSet, PreferencePair, TrainingRun
+from training.forms import StartBenchmarkForm, StartComparisonForm, StartRunForm
+from training.models import Benchmark, Comparison, Evaluation, PairSet, PreferencePair, TrainingRun
 
 
 @admin.register(PairSet)
@@ -99,6 +99,15 @@ class ComparisonAdmin(JobAdmin):
     @admin.display(description="speakers")
     def speaker_names(self, comparison: Comparison) -> str:
         return ", ".join(comparison.speakers)
+
+
+@admin.register(Benchmark)
+class BenchmarkAdmin(JobAdmin):
+    start_form = StartBenchmarkForm
+    list_display = ("name", "watch", "how", "progress", "base", "listener", "seeds", "split", "created_at")
+    list_filter = ("state", "base", "split")
+    list_select_related = ("base", "listener")
+    search_fields = ("name", "base__name")
 
 
 def _interval(evaluation: Evaluation, metric: str) -> str:

@@ -11,7 +11,7 @@ from games.api import JOB_FIELDS, named
 from games.filters import IdFilter, by_name
 from games.jobs import Job
 from games.models import Split
-from training.models import Comparison, Evaluation, PairSet, TrainingRun
+from training.models import Benchmark, Comparison, Evaluation, PairSet, TrainingRun
 
 
 class PairSetSerializer(serializers.ModelSerializer):
@@ -57,6 +57,22 @@ class ComparisonSerializer(serializers.ModelSerializer):
         fields = ("id", "name", "dataset", "split", "listener", "speakers", "samples", "seed", "evaluations", "result", *JOB_FIELDS)
 
 
+class BenchmarkSerializer(serializers.ModelSerializer):
+    """`result`: what `benchmark --out` writes as report.json."""
+
+    base = named()
+    listener = named()
+    datasets = serializers.ListField(child=serializers.CharField(), read_only=True)
+    methods = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+    class Meta:
+        model = Benchmark
+        fields = (
+            *("id", "name", "base", "datasets", "methods", "listener", "split", "seeds", "questions", "settings", "runs", "result"),
+            *JOB_FIELDS,
+        )
+
+
 class PairSetFilter(filters.FilterSet):
     name = by_name("", "pair set")
     rule = filters.ChoiceFilter(choices=PairSet.Rule)
@@ -87,6 +103,12 @@ class ComparisonFilter(filters.FilterSet):
     listener = by_name("listener", "listener")
     dataset = by_name("dataset", "dataset")
     split = filters.ChoiceFilter(choices=Split)
+    state = filters.ChoiceFilter(choices=Job.State)
+
+
+class BenchmarkFilter(filters.FilterSet):
+    name = filters.CharFilter()
+    base = by_name("base", "speaker")
     state = filters.ChoiceFilter(choices=Job.State)
 
 
@@ -123,4 +145,13 @@ class ComparisonViewSet(viewsets.ReadOnlyModelViewSet):
     queryset = Comparison.objects.select_related("dataset", "listener").prefetch_related("evaluations").order_by("id")
     serializer_class = ComparisonSerializer
     filterset_class = ComparisonFilter
+    ordering_fields: ClassVar = ["id", "name", "created_at"]
+
+
+class BenchmarkViewSet(viewsets.ReadOnlyModelViewSet):
+    """Methods trained from one base, on the same held-out questions."""
+
+    queryset = Benchmark.objects.select_related("base", "listener").prefetch_related("runs").order_by("id")
+    serializer_class = BenchmarkSerializer
+    filterset_class = BenchmarkFilter
     ordering_fields: ClassVar = ["id", "name", "created_at"]

@@ -9,7 +9,9 @@ from django import forms
 from games.admin_pages import StartForm
 from games.models import Dataset, Game, Listener, Speaker, Split
 from training.answers import FILES
-from training.models import Comparison, PairSet, TrainingRun
+from training.benchmark.entries import ENTRIES
+from training.models import Benchmark, Comparison, PairSet, TrainingRun
+from training.preferences import PairError
 from training.registry import RunError
 from training.trainers import METHODS
 from training.trainers.config import ConfigError
@@ -74,3 +76,29 @@ class StartComparisonForm(StartForm):
         given = dict(self.cleaned_data)
         base, others = given.pop("base"), given.pop("others")
         return start_comparison(speakers=[base, *(speaker for speaker in others if speaker != base)], **given)
+
+
+class StartBenchmarkForm(StartForm):
+    refusals = (PairError,)
+    name = forms.SlugField(max_length=100)
+    base = forms.ModelChoiceField(Speaker.objects.filter(backend="local").order_by("name"), help_text="All methods train from this speaker.")
+    methods = forms.MultipleChoiceField(choices=[(name, name) for name in ENTRIES], initial=list(ENTRIES), widget=forms.CheckboxSelectMultiple)
+    datasets = forms.ModelMultipleChoiceField(
+        Dataset.objects.all(), widget=forms.CheckboxSelectMultiple, help_text="The methods learn from the first by name; all are looked at."
+    )
+    split = forms.ChoiceField(choices=Split, initial=Split.TEST)
+    listener = forms.ModelChoiceField(Listener.objects.exclude(kind=Listener.Kind.HUMAN))
+    seeds = forms.IntegerField(min_value=1, max_value=20, initial=3, help_text="Turns of everything: samples, training, evaluation.")
+    questions = forms.IntegerField(min_value=0, initial=0, help_text="Training questions; 0: all.")
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if Benchmark.objects.filter(name=name).exists():
+            raise forms.ValidationError(f"There is a benchmark called {name} already. Choose another name.")
+        return name
+
+    def start(self) -> Benchmark:
+        from training.benchmark.play import start_benchmark
+
+        given = dict(self.cleaned_data)
+        return start_benchmark(**{**given, "datasets": list(given["datasets"].order_by("name"))})

@@ -128,6 +128,41 @@ class Evaluation(models.Model):
         return f"{self.game.speaker} by {self.listener} on {self.game.split}"
 
 
+class Benchmark(Job):
+    """Methods side by side: each trained once a seed, all looked at on the same held-out questions. See `training.benchmark`."""
+
+    name = models.SlugField(unique=True, max_length=100)
+    base = models.ForeignKey(Speaker, models.PROTECT, related_name="benchmarks")
+    datasets = models.JSONField(default=list)
+    "Names; the methods learn from the first."
+    methods = models.JSONField(default=list)
+    "Keys of `training.benchmark.entries.ENTRIES`."
+    listener = models.ForeignKey(Listener, models.PROTECT, related_name="benchmarks")
+    split = models.CharField(max_length=10, choices=Split, default=Split.TEST)
+    seeds = models.PositiveIntegerField(default=3)
+    questions = models.PositiveIntegerField(default=0)
+    "Training questions; 0: all."
+    settings = models.JSONField(default=dict, blank=True)
+    "What differs from the presets in every method that has such a setting, for example fewer steps."
+    runs = models.ManyToManyField(TrainingRun, related_name="benchmarks", blank=True)
+    result = models.JSONField(default=dict, blank=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("training:benchmark", args=[self.pk])
+
+    @property
+    def queue(self) -> str:
+        return self.base.queue
+
+
 class Comparison(Job):
     """Several speakers on the same questions, before the same listener. The first is the base that others are held against."""
 

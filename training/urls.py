@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import include, path
 
-from training import run_views, views
+from training import benchmark_views, run_views, views
 
 app_name = "training"
 
@@ -25,8 +25,17 @@ comparison_urls = [
     path("<int:pk>/figures.pdf", views.comparison_pdf, name="comparison-pdf"),
 ]
 
+# /training/benchmarks/
+benchmark_urls = [
+    path("", benchmark_views.benchmarks, name="benchmarks"),
+    path("<int:pk>/", benchmark_views.benchmark, name="benchmark"),
+    path("<int:pk>/pictures/<slug:name>.svg", benchmark_views.benchmark_picture, name="benchmark-picture"),
+    path("<int:pk>/files/<str:kind>", benchmark_views.benchmark_file, name="benchmark-file"),
+]
+
 # /training/
 urlpatterns: list[Any] = [
     path("runs/", include(run_urls)),
     path("comparisons/", include(comparison_urls)),
+    path("benchmarks/", include(benchmark_urls)),
 ]

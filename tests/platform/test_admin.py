@@ -33,6 +33,7 @@ ROWS: dict[str, Callable[[], Any]] = {
     "training.trainingrun": lambda: make.make_run(pair_set=make.make_pair_set(), speaker=make.make_speaker()),
     "training.evaluation": make.make_evaluation,
     "training.comparison": make.make_comparison,
+    "training.benchmark": make.make_benchmark,
     "annotations.study": make.make_study,
     "annotations.arm": make.make_arm,
     "annotations.armutterance": make.make_arm_utterance,
@@ -47,7 +48,7 @@ RESULTS = [
     *("annotations.arm", "annotations.armutterance", "annotations.participant", "annotations.assignment"),
     *("annotations.attentioncheck", "annotations.platformidentity", "annotations.payment"),
 ]
-JOBS = ["games.game", "training.trainingrun", "training.comparison"]
+JOBS = ["games.game", "training.trainingrun", "training.comparison", "training.benchmark"]
 
 
 @pytest.fixture
@@ -162,7 +163,8 @@ def test_staff_without_the_right_start_nothing(client, label):
 @pytest.mark.parametrize("label", JOBS)
 def test_the_form_that_starts_a_job_has_its_defaults_filled_in(manager, label):
     form = manager.get(page(label, "add")).context["form"]
-    assert form["seed"].value() == 0 and len(form.fields) <= 9
+    name, value = ("seeds", 3) if label == "training.benchmark" else ("seed", 0)
+    assert form[name].value() == value and len(form.fields) <= 9
     answer = manager.post(page(label, "add"), {})
     assert answer.status_code == 200 and answer.context["form"].errors
 

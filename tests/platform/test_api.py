@@ -24,6 +24,7 @@ ROWS: dict[str, Callable[[], Any]] = {
     "runs": lambda: make.make_run(pair_set=make.make_pair_set(), speaker=make.make_speaker()),
     "evaluations": make.make_evaluation,
     "comparisons": make.make_comparison,
+    "benchmarks": make.make_benchmark,
 }
 
 

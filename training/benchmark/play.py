@@ -1,0 +1,294 @@
+"""Playing a benchmark through: games, pairs, trainings and evaluations, each taken from what is there already where its settings are the same.
+
+What makes a training the same is its method, base, configuration, seed, and the rows it learns from: whoever asked for it, under whatever name,
+nothing is trained twice. Killed anywhere, a benchmark goes on with the step that it was at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from functools import partial
+from statistics import mean
+from typing import Any, NamedTuple
+
+from django.db import transaction
+
+from games import estimate, estimators, play
+from games.foreground import in_foreground
+from games.jobs import Lease, LeaseLost
+from games.models import Dataset, Game, Listener, Speaker, Split
+from training import pairs, runner
+from training.benchmark.entries import Entry, Look, chosen
+from training.benchmark.table import Scene, table
+from training.evaluation import MAX_SEED, TEMPERATURE, EvaluationError, complete
+from training.models import Benchmark, PairSet, TrainingRun
+from training.outcomes import confidences_of, outcomes_of
+from training.preferences import TYPES
+from training.trainers import METHODS, load, needs
+from training.trainers.presets import config as whole_config
+from training.trainers.presets import default_preset
+
+SAMPLES = 10
+"""A training or validation question, as in LACIE and in metacognition."""
+Report = Callable[[int, int, str], None]
+
+
+def start_benchmark(
+    *,
+    name: str,
+    base: Speaker,
+    datasets: Sequence[Dataset],
+    methods: Sequence[str],
+    listener: Listener,
+    seeds: int = 3,
+    questions: int = 0,
+    split: str = Split.TEST,
+    settings: Mapping[str, Any] | None = None,
+) -> Benchmark:
+    """The benchmark with these settings, as a draft for a worker or `run_in_foreground`. Asking again for the same gives the one that is there.
+
+    The methods learn from the first dataset's training questions (`questions` of them, 0: all) and are looked at on the `split` of each dataset.
+
+    Raises:
+        EvaluationError: it could not be played, or the name is taken by one with other settings; nothing is written.
+        PairError: no such method.
+    """
+    asked = {
+        "base": base,
+        "datasets": [dataset.name for dataset in datasets],
+        "methods": list(chosen(methods)),
+        "listener": listener,
+        "seeds": seeds,
+        "questions": questions,
+        "split": str(split),
+        "settings": dict(settings or {}),
+    }
+    found = Benchmark.objects.filter(name=name).first()
+    if found:
+        differing = [key for key, value in asked.items() if getattr(found, key) != value]
+        if differing:
+            raise EvaluationError(f"There is a benchmark {name!r} already, with other {' and '.join(differing)}. Choose another name.")
+        return found
+    _refuse_impossible(base, datasets, chosen(methods), seeds, split)
+    return Benchmark.objects.create(name=name, **asked)
+
+
+def _refuse_impossible(base: Speaker, datasets: Sequence[Dataset], entries: dict[str, Entry], seeds: int, split: str) -> None:
+    """All that can be wrong is found before any long work."""
+    if not datasets:
+        raise EvaluationError("A benchmark needs a dataset to ask questions from.")
+    if not 1 <= seeds <= MAX_SEED:
+        raise EvaluationError(f"{seeds} seeds cannot be played. Give 1 or more; 3 are usual.")
+    for dataset in datasets:
+        if not dataset.questions.filter(split=split).exists():
+            raise EvaluationError(f"{dataset} has no {split} questions. Load some (manage.py load_questions), or choose another --split.")
+    trained = [name for name, entry in entries.items() if entry.method]
+    if not trained:
+        return
+    if base.backend != "local":
+        raise EvaluationError(f"{base} is a {base.backend!r} speaker: only 'local' ones can be trained ({', '.join(trained)}). Give another --base.")
+    if unknown := [entries[name].method for name in trained if entries[name].method not in METHODS]:
+        raise EvaluationError(f"There is no training method {unknown[0]!r}. Choose from: {', '.join(METHODS)}.")
+    for wanted in (Split.TRAIN, Split.VALIDATION):
+        if not datasets[0].questions.filter(split=wanted).exists():
+            raise EvaluationError(f"{datasets[0]} has no {wanted.value} questions to learn from. Name a dataset with such a split first.")
+
+
+def run_in_foreground(benchmark: Benchmark, on_progress: Report | None = None) -> Benchmark:
+    """Claim, play what is missing, finish; goes on where an interrupted one was. A finished one is returned as it is.
+
+    Raises:
+        Busy: another process is at it.
+        Cancelled: somebody asked it to stop.
+    """
+    if benchmark.state != Benchmark.State.DONE:
+        with in_foreground(benchmark) as lease:
+            run(benchmark, lease, on_progress)
+    benchmark.refresh_from_db()
+    return benchmark
+
+
+def run(job: Benchmark, lease: Lease, on_progress: Report | None = None) -> None:
+    """What a worker calls for a claimed benchmark; the caller finishes the row."""
+    stage = Stage(job, lease, on_progress)
+    steps = list(stage.steps())
+    for place, step in enumerate(steps):
+        stage.tell(place, len(steps), step.says)
+        step.do()
+    stage.tell(len(steps), len(steps), "intervals")
+    found = {**_settings(job), "rows": table(stage.scenes, split=job.split), "cost": _cost(stage.runs)}
+    with transaction.atomic():
+        if not lease.holds():
+            raise LeaseLost(f"{job} has been taken over; attempt {lease.attempt} stops.")
+        job.runs.set([run for _, run in stage.runs])
+    lease.write(result=found, done=len(steps), total=len(steps), message=f"{len(job.methods)} methods, {job.seeds} seeds")
+
+
+def _known(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Of these settings, those that the method has."""
+    names = {field.name for field in fields(load(method).Config)}
+    return {name: value for name, value in settings.items() if name in names}
+
+
+def _cost(runs: Sequence[tuple[str, TrainingRun]]) -> list[dict[str, Any]]:
+    """Means over the seeds, by method and what differs in its configuration."""
+    found: dict[str, list[TrainingRun]] = defaultdict(list)
+    for name, run in runs:
+        found[name].append(run)
+    return [
+        {
+            "method": name,
+            "seconds": mean(float(run.metrics.get("seconds", 0)) for run in turns),
+            "steps": turns[0].metrics.get("step"),
+            "labels": round(mean(_labels(run) for run in turns)),
+            "peak_memory_mb": max((run.metrics.get("peak_memory_mb") or 0 for run in turns), default=0) or None,
+        }
+        for name, turns in found.items()
+    ]
+
+
+def _labels(run: TrainingRun) -> int:
+    return int(next((run.metrics[name] for name in ("pairs", "examples", "answers") if name in run.metrics), 0))
+
+
+def _settings(job: Benchmark) -> dict[str, Any]:
+    return {
+        "name": job.name,
+        "base": job.base.name,
+        "base_model": job.base.base_model,
+        "datasets": job.datasets,
+        "split": job.split,
+        "seeds": list(range(job.seeds)),
+        "listener": job.listener.name,
+        "listener_kind": job.listener.kind,
+        "train_questions": job.questions or "all",
+        "settings": job.settings,
+    }
+
+
+class Step(NamedTuple):
+    says: str
+    do: Callable[[], None]
+
+
+class Stage:
+    """One benchmark under way: its steps in their order, and what they have found so far."""
+
+    def __init__(self, job: Benchmark, lease: Lease, on_progress: Report | None) -> None:
+        self.job, self.lease, self.on_progress = job, lease, on_progress
+        self.entries = chosen(job.methods)
+        self.datasets = [Dataset.objects.get(name=name) for name in job.datasets]
+        self.scenes: list[Scene] = []
+        self.runs: list[tuple[str, TrainingRun]] = []
+        "By the entry's name."
+        self.speakers: dict[tuple[str, int], Speaker] = {}
+
+    def steps(self) -> list[Step]:
+        seeds = range(self.job.seeds)
+        trained = [
+            Step(f"seed {seed}: training {name}", partial(self._train, name, entry, seed))
+            for seed in seeds
+            for name, entry in self.entries.items()
+            if entry.method
+        ]
+        looked = [
+            Step(f"{name} on {dataset}, seed {seed}", partial(self._look, name, look, dataset, seed))
+            for dataset in self.datasets
+            for name, entry in self.entries.items()
+            for look in entry.looks
+            for seed in seeds
+        ]
+        return trained + looked
+
+    def tell(self, done: int, total: int, message: str) -> None:
+        self.lease.write(done=done, total=total, message=message[:300])
+        if self.on_progress:
+            self.on_progress(done, total, message)
+
+    # Training
+
+    def _train(self, name: str, entry: Entry, seed: int) -> None:
+        run = self._run(name, entry, seed)
+        if run.state != TrainingRun.State.DONE:
+            run = runner.run_in_foreground(run, on_progress=self._inner(f"seed {seed}: training {name}"))
+        assert run.speaker is not None, f"{run} is done and has made no speaker"  # noqa: S101  # the runner publishes before it finishes
+        self.runs.append((name, run))
+        self.speakers[name, seed] = run.speaker
+
+    def _run(self, name: str, entry: Entry, seed: int) -> TrainingRun:
+        base, wanted = self.job.base, needs(entry.method)
+        overrides = {**_known(entry.method, self.job.settings), **entry.settings}
+        config = whole_config(default_preset(base.base_model, entry.method), entry.method, overrides)
+        learns: dict[str, Any] = {"pair_set": None, "games": []}
+        if wanted.kind == "pairs":
+            learns["pair_set"] = self._pairs(entry.method, seed)
+        else:
+            learns["games"] = [self._base_game(split, seed) for split in (Split.TRAIN, Split.VALIDATION)]
+        same = TrainingRun.objects.filter(method=entry.method, base=base, config=config, seed=seed, pair_set=learns["pair_set"])
+        for run in same.filter(state=TrainingRun.State.DONE, speaker__isnull=False):
+            if {game.pk for game in run.games.all()} == {game.pk for game in learns["games"]}:
+                return run
+        key = [entry.method, config, str(learns["pair_set"]), [game.pk for game in learns["games"]]]
+        return runner.start_run(method=entry.method, base=base, config=overrides, seed=seed, name=f"{name}-{seed}-{_digest(key)}", **learns)
+
+    def _pairs(self, method: str, seed: int) -> PairSet:
+        """The pairs that the base's game and listener give by the method's rule, in the base's recipe."""
+        rule = method if method in TYPES else "lacie"
+        game, options = self._base_game(Split.TRAIN, seed), pairs.recipe(self.job.base, rule)
+        same = PairSet.objects.filter(rule=rule, speaker=self.job.base, options=options.as_json())
+        for found in same:
+            if [one.pk for one in found.games.all()] == [game.pk] and found.listener_id == self.job.listener_id:
+                return found
+        name = f"{rule}-{seed}-{_digest([game.pk, self.job.listener.pk, options.as_json()])}"
+        return pairs.build(name=name, rule=rule, speaker=self.job.base, listener=self.job.listener, games=[game], options=options)
+
+    def _base_game(self, split: str, seed: int) -> Game:
+        limit = self.job.questions or None if split == Split.TRAIN else None
+        return self._played(self.job.base, self.datasets[0], split, seed, samples=SAMPLES, question_limit=limit)
+
+    def _played(self, speaker: Speaker, dataset: Dataset, split: str, seed: int, **settings: Any) -> Game:
+        game = play.start_game(
+            speaker=speaker, dataset=dataset, split=split, listeners=[self.job.listener], seed=seed, temperature=TEMPERATURE, **settings
+        )
+        complete(game, self.job.listener, self._inner(f"{speaker} answers {dataset}, {split}"))
+        return game
+
+    def _inner(self, what: str) -> Report:
+        """The progress of a long step, as the message of this job; beats, and obeys a wish to stop."""
+
+        def tell(done: int, total: int, message: str) -> None:
+            words = f"{what}: {done}/{total} {message}".strip()
+            self.lease.write(message=words[:300])
+            if self.on_progress:
+                self.on_progress(self.job.done, self.job.total, words)
+
+        return tell
+
+    # Looking
+
+    def _look(self, name: str, look: Look, dataset: Dataset, seed: int) -> None:
+        speaker = self.speakers.get((name, seed), self.job.base)
+        if look.kind == "listener":
+            game = self._played(speaker, dataset, self.job.split, seed, samples=1)
+            self.scenes.append(Scene(name, dataset.name, look, seed, outcomes_of(game, self.job.listener)))
+            return
+        game = self._heard(speaker, dataset, self.job.split, look.source, seed)
+        if look.recalibrated:
+            validation = self._heard(speaker, self.datasets[0], Split.VALIDATION, look.source, seed)
+            estimate.recalibrate(game=game, source=look.source, how=look.recalibrated, fitted_on=validation)
+        self.scenes.append(Scene(name, dataset.name, look, seed, confidences_of(game, look.name)))
+
+    def _heard(self, speaker: Speaker, dataset: Dataset, split: str, source: str, seed: int) -> Game:
+        """A game asked as the source needs it, with the source's confidences stored."""
+        asks = estimators.load(source)
+        game = self._played(speaker, dataset, split, seed, samples=asks.samples, form=asks.form)
+        estimate.estimate(game=game, source=source)
+        return game
+
+
+def _digest(key: Any) -> str:
+    return hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:8]

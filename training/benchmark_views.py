@@ -1,0 +1,88 @@
+"""Staff pages: benchmarks, one benchmark's tables and pictures, and the same to take away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.admin.views.decorators import staff_member_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from training.benchmark import folder
+from training.models import Benchmark
+
+ROWS_A_PAGE = 50
+FILES = {
+    "report.json": "Everything as JSON",
+    "table.csv": "The tables as CSV",
+    "table.tex": "The tables as LaTeX",
+    "figures.pdf": "The figures as PDF",
+}
+
+
+@require_safe
+@staff_member_required
+def benchmarks(request: HttpRequest) -> HttpResponse:
+    rows = Benchmark.objects.select_related("base", "listener").defer("result")
+    return render(request, "training/benchmarks.html", {"page": Paginator(rows, ROWS_A_PAGE).get_page(request.GET.get("page"))})
+
+
+@require_safe
+@staff_member_required
+@never_cache
+def benchmark(request: HttpRequest, pk: int) -> HttpResponse:
+    row = get_object_or_404(Benchmark.objects.select_related("base", "listener"), pk=pk)
+    shown: dict[str, Any] = {"benchmark": row, "files": FILES, "runs": row.runs.select_related("speaker").order_by("pk")}
+    if row.result:
+        shown |= folder.context(row.result, lambda name: reverse("training:benchmark-picture", args=[pk, name]))
+    return render(request, "training/benchmark.html", shown)
+
+
+@require_safe
+@staff_member_required
+def benchmark_picture(request: HttpRequest, pk: int, name: str) -> HttpResponse:
+    from games import plots
+    from training.benchmark import writing
+
+    try:
+        drawn = plots.render(writing.draw(_result(pk), name), "svg")
+    except KeyError as error:
+        raise Http404(f"This benchmark has no picture {name}.") from error
+    return HttpResponse(drawn, content_type="image/svg+xml", headers={"Cache-Control": "private, no-cache"})
+
+
+@require_safe
+@staff_member_required
+@never_cache
+def benchmark_file(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
+    """What `manage.py benchmark --out` writes."""
+    from games import plots
+    from training.benchmark import writing
+
+    makers: dict[str, tuple[str, Callable[[dict[str, Any]], str | bytes]]] = {
+        "report.json": ("application/json", lambda result: json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)),
+        "table.csv": ("text/csv; charset=utf-8", writing.as_csv),
+        "table.tex": ("application/x-tex; charset=utf-8", writing.as_latex),
+        "figures.pdf": (
+            "application/pdf",
+            lambda result: plots.as_pdf([writing.draw(result, picture.name) for picture in writing.pictures(result)]),
+        ),
+    }
+    if kind not in makers:
+        raise Http404(f"Files come as {', '.join(makers)}.")
+    content_type, make = makers[kind]
+    name = f"benchmark-{pk}-{kind}"
+    return HttpResponse(make(_result(pk)), content_type=content_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def _result(pk: int) -> dict[str, Any]:
+    result: dict[str, Any] = get_object_or_404(Benchmark.objects.only("result"), pk=pk).result
+    if not result:
+        raise Http404("This benchmark has no result yet.")
+    return result
