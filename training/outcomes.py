@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from django.db.models import OuterRef, Subquery
 
 from games.grading import is_garbled
 from games.metrics import Outcomes
-from games.models import Confidence, Game, Judgment, Listener
+from games.models import Game, Judgment, Listener
 
 EXAMPLES = 10
 
@@ -34,29 +33,6 @@ def outcomes_of(game: Game, listener: Listener) -> Outcomes:
         probability=np.array([np.nan if row.probability is None else row.probability for row in rows], dtype=float),
         abstained=np.array([row.answer is None for row in rows], dtype=bool),
         garbled=np.array([is_garbled(row.text) for row in rows], dtype=bool) if _has_a_form(game) else None,
-    )
-
-
-def confidences_of(game: Game, source: str) -> Outcomes:
-    """The first graded answer to each question with the speaker's own confidence in it, NaN where there is none. Nobody accepts here: all False.
-
-    Raises:
-        EvaluationError: the game is not done, or nothing in it has this confidence.
-    """
-    if game.state != Game.State.DONE:
-        raise EvaluationError(f"{game} is {game.state}: only a finished game can be evaluated. Play it first: manage.py play_game.")
-    value = Confidence.objects.filter(utterance=OuterRef("pk"), source=source).values("value")[:1]
-    first = game.utterances.filter(sample=0, is_correct__isnull=False).order_by("question").annotate(own=Subquery(value))
-    rows = list(first.values_list("question", "is_correct", "answer", "own", "text"))
-    if not any(own is not None for _, _, _, own, _ in rows):
-        raise EvaluationError(f"No answer of {game} has a confidence by {source!r}. It states none, or it has not been estimated yet.")
-    return Outcomes(
-        question=np.array([question for question, *_ in rows], dtype=np.int64),
-        correct=np.array([correct for _, correct, *_ in rows], dtype=bool),
-        accepted=np.zeros(len(rows), dtype=bool),
-        probability=np.array([np.nan if own is None else own for *_, own, _ in rows], dtype=float),
-        abstained=np.array([answer is None for _, _, answer, _, _ in rows], dtype=bool),
-        garbled=np.array([is_garbled(text) for *_, text in rows], dtype=bool) if _has_a_form(game) else None,
     )
 
 

@@ -20,7 +20,7 @@ from tests.factories import make_dataset, make_question, make_speaker
 from training.benchmark import writing
 from training.benchmark.entries import BASE_LOOK, ENTRIES, Look, chosen
 from training.benchmark.play import run_in_foreground, start_benchmark
-from training.benchmark.table import Scene, table
+from training.benchmark.table import Pick, Scene, table
 from training.evaluation import EvaluationError
 from training.models import Benchmark, TrainingRun
 from training.preferences import PairError
@@ -92,6 +92,16 @@ def test_kinds_of_confidence_are_never_in_one_table():
         ("listener", ["base"]),
         ("computed", ["p-true"]),
     ]
+
+
+def test_the_pairwise_task_has_a_table_of_its_own():
+    found = {name: {"value": value, "low": value - 0.1, "high": value + 0.1} for name, value in (("accuracy", 0.6), ("pairwise_agreement", 0.7))}
+    found["pairwise_consistency"] = {"value": None, "low": None, "high": None}
+    picks = [Pick("base", "facts", seed, 40 + seed, found) for seed in range(2)]
+    rows = table([scene("verbalised-number", NUMBER, 0)], picks, split="test", resamples=50)
+    last = writing.parts({"datasets": ["facts"], "split": "test", "rows": rows})[-1]
+    assert last.kind == "pairwise" and str(last.lines[0].cells["pairwise_agreement"]) == ".70 [.60, .80]"
+    assert last.lines[0].cells["pairwise_consistency"].value is None and rows[-1]["seeds"] == 2
 
 
 def test_risk_and_coverage_end_where_everything_is_answered():

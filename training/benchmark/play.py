@@ -17,23 +17,25 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 
-from games import estimate, estimators, play
+from games import estimate, play
 from games.foreground import in_foreground
 from games.jobs import Lease, LeaseLost
 from games.models import Dataset, Game, Listener, Speaker, Split
 from training import pairs, runner
+from training.answers import game_of
 from training.benchmark.entries import Entry, Look, chosen
-from training.benchmark.table import Scene, table
-from training.evaluation import MAX_SEED, TEMPERATURE, EvaluationError, complete
+from training.benchmark.table import Pick, Scene, table
+from training.cache import SAMPLES, cached_run
+from training.confidences import confidence_outcomes, estimated
+from training.evaluation import MAX_SEED, TEMPERATURE, EvaluationError, complete, play_out
 from training.models import Benchmark, PairSet, TrainingRun
-from training.outcomes import confidences_of, outcomes_of
+from training.outcomes import outcomes_of
+from training.pairwise import agreement_of
 from training.preferences import TYPES
 from training.trainers import METHODS, load, needs
 from training.trainers.presets import config as whole_config
 from training.trainers.presets import default_preset
 
-SAMPLES = 10
-"""A training or validation question, as in LACIE and in metacognition."""
 Report = Callable[[int, int, str], None]
 
 
@@ -120,7 +122,7 @@ def run(job: Benchmark, lease: Lease, on_progress: Report | None = None) -> None
         stage.tell(place, len(steps), step.says)
         step.do()
     stage.tell(len(steps), len(steps), "intervals")
-    found = {**_settings(job), "rows": table(stage.scenes, split=job.split), "cost": _cost(stage.runs)}
+    found = {**_settings(job), "rows": table(stage.scenes, stage.picks, split=job.split), "cost": _cost(stage.runs)}
     with transaction.atomic():
         if not lease.holds():
             raise LeaseLost(f"{job} has been taken over; attempt {lease.attempt} stops.")
@@ -183,6 +185,7 @@ class Stage:
         self.entries = chosen(job.methods)
         self.datasets = [Dataset.objects.get(name=name) for name in job.datasets]
         self.scenes: list[Scene] = []
+        self.picks: list[Pick] = []
         self.runs: list[tuple[str, TrainingRun]] = []
         "By the entry's name."
         self.speakers: dict[tuple[str, int], Speaker] = {}
@@ -202,7 +205,14 @@ class Stage:
             for look in entry.looks
             for seed in seeds
         ]
-        return trained + looked
+        paired = [
+            Step(f"{name} on {dataset}, seed {seed}: pairs of questions", partial(self._pairwise, name, dataset, seed))
+            for dataset in self.datasets
+            for name, entry in self.entries.items()
+            if entry.pairwise and self.job.base.backend == "local"
+            for seed in seeds
+        ]
+        return trained + looked + paired
 
     def tell(self, done: int, total: int, message: str) -> None:
         self.lease.write(done=done, total=total, message=message[:300])
@@ -212,28 +222,27 @@ class Stage:
     # Training
 
     def _train(self, name: str, entry: Entry, seed: int) -> None:
-        run = self._run(name, entry, seed)
+        run = self._run(entry, seed)
         if run.state != TrainingRun.State.DONE:
             run = runner.run_in_foreground(run, on_progress=self._inner(f"seed {seed}: training {name}"))
         assert run.speaker is not None, f"{run} is done and has made no speaker"  # noqa: S101  # the runner publishes before it finishes
         self.runs.append((name, run))
         self.speakers[name, seed] = run.speaker
 
-    def _run(self, name: str, entry: Entry, seed: int) -> TrainingRun:
-        base, wanted = self.job.base, needs(entry.method)
+    def _run(self, entry: Entry, seed: int) -> TrainingRun:
+        base = self.job.base
         overrides = {**_known(entry.method, self.job.settings), **entry.settings}
-        config = whole_config(default_preset(base.base_model, entry.method), entry.method, overrides)
         learns: dict[str, Any] = {"pair_set": None, "games": []}
-        if wanted.kind == "pairs":
+        if needs(entry.method).kind == "pairs":
             learns["pair_set"] = self._pairs(entry.method, seed)
         else:
             learns["games"] = [self._base_game(split, seed) for split in (Split.TRAIN, Split.VALIDATION)]
-        same = TrainingRun.objects.filter(method=entry.method, base=base, config=config, seed=seed, pair_set=learns["pair_set"])
+        whole = whole_config(default_preset(base.base_model, entry.method), entry.method, overrides)
+        same = TrainingRun.objects.filter(method=entry.method, base=base, config=whole, seed=seed, pair_set=learns["pair_set"])
         for run in same.filter(state=TrainingRun.State.DONE, speaker__isnull=False):
             if {game.pk for game in run.games.all()} == {game.pk for game in learns["games"]}:
-                return run
-        key = [entry.method, config, str(learns["pair_set"]), [game.pk for game in learns["games"]]]
-        return runner.start_run(method=entry.method, base=base, config=overrides, seed=seed, name=f"{name}-{seed}-{_digest(key)}", **learns)
+                return run  # under a name of its own, as the demo's
+        return cached_run(method=entry.method, base=base, config=overrides, seed=seed, **learns)
 
     def _pairs(self, method: str, seed: int) -> PairSet:
         """The pairs that the base's game and listener give by the method's rule, in the base's recipe."""
@@ -247,14 +256,13 @@ class Stage:
         return pairs.build(name=name, rule=rule, speaker=self.job.base, listener=self.job.listener, games=[game], options=options)
 
     def _base_game(self, split: str, seed: int) -> Game:
-        limit = self.job.questions or None if split == Split.TRAIN else None
-        return self._played(self.job.base, self.datasets[0], split, seed, samples=SAMPLES, question_limit=limit)
-
-    def _played(self, speaker: Speaker, dataset: Dataset, split: str, seed: int, **settings: Any) -> Game:
-        game = play.start_game(
-            speaker=speaker, dataset=dataset, split=split, listeners=[self.job.listener], seed=seed, temperature=TEMPERATURE, **settings
-        )
-        complete(game, self.job.listener, self._inner(f"{speaker} answers {dataset}, {split}"))
+        base, dataset = self.job.base, self.datasets[0]
+        if self.job.questions and split == Split.TRAIN:
+            settings: dict[str, Any] = {"samples": SAMPLES, "seed": seed, "question_limit": self.job.questions}
+            game = play.start_game(speaker=base, dataset=dataset, split=split, listeners=[self.job.listener], temperature=TEMPERATURE, **settings)
+        else:
+            game = game_of(speaker=base, dataset=dataset, split=split, samples=SAMPLES, seed=seed)
+        complete(game, self.job.listener, self._inner(f"{base} answers {dataset}, {split}"))
         return game
 
     def _inner(self, what: str) -> Report:
@@ -272,22 +280,25 @@ class Stage:
 
     def _look(self, name: str, look: Look, dataset: Dataset, seed: int) -> None:
         speaker = self.speakers.get((name, seed), self.job.base)
+        tell = self._inner(f"{name} on {dataset}, seed {seed}")
         if look.kind == "listener":
-            game = self._played(speaker, dataset, self.job.split, seed, samples=1)
+            game = game_of(speaker=speaker, dataset=dataset, split=self.job.split, samples=1, seed=seed)
+            complete(game, self.job.listener, tell)
             self.scenes.append(Scene(name, dataset.name, look, seed, outcomes_of(game, self.job.listener)))
             return
-        game = self._heard(speaker, dataset, self.job.split, look.source, seed)
+        asked: dict[str, Any] = {"speaker": speaker, "source": look.source, "seed": seed, "on_progress": tell}
+        game = estimated(dataset=dataset, split=self.job.split, **asked)
         if look.recalibrated:
-            validation = self._heard(speaker, self.datasets[0], Split.VALIDATION, look.source, seed)
+            validation = estimated(dataset=self.datasets[0], split=Split.VALIDATION, **asked)
             estimate.recalibrate(game=game, source=look.source, how=look.recalibrated, fitted_on=validation)
-        self.scenes.append(Scene(name, dataset.name, look, seed, confidences_of(game, look.name)))
+        self.scenes.append(Scene(name, dataset.name, look, seed, confidence_outcomes(game, look.name)))
 
-    def _heard(self, speaker: Speaker, dataset: Dataset, split: str, source: str, seed: int) -> Game:
-        """A game asked as the source needs it, with the source's confidences stored."""
-        asks = estimators.load(source)
-        game = self._played(speaker, dataset, split, seed, samples=asks.samples, form=asks.form)
-        estimate.estimate(game=game, source=source)
-        return game
+    def _pairwise(self, name: str, dataset: Dataset, seed: int) -> None:
+        speaker = self.speakers.get((name, seed), self.job.base)
+        game = game_of(speaker=speaker, dataset=dataset, split=self.job.split, samples=SAMPLES, seed=seed)
+        play_out(game, self._inner(f"{name} on {dataset}, seed {seed}: pairs of questions"))
+        n, found = agreement_of(game, estimate.scorer(game), seed=seed)
+        self.picks.append(Pick(name, dataset.name, seed, n, found))
 
 
 def _digest(key: Any) -> str:

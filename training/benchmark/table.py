@@ -43,20 +43,63 @@ class Scene:
         return self.outcomes.where(~np.isnan(self.outcomes.probability))
 
 
+class Pick(NamedTuple):
+    """One seed of one method, asked which of two questions it is likelier to answer right."""
+
+    method: str
+    dataset: str
+    seed: int
+    pairs: int
+    found: Mapping[str, Any]
+    "As `training.pairwise.agreement_of` gives it."
+
+
 class Key(NamedTuple):
     method: str
     dataset: str
     look: Look
 
 
-def table(scenes: Iterable[Scene], *, split: str, resamples: int = RESAMPLES) -> list[dict[str, Any]]:
+def table(scenes: Iterable[Scene], picks: Iterable[Pick] = (), *, split: str, resamples: int = RESAMPLES) -> list[dict[str, Any]]:
     """One row a key, in the order in which they come; each metric `{"value", "low", "high", "each"}`, differences under `against`."""
     seeds: dict[Key, list[Scene]] = defaultdict(list)
     for scene in scenes:
         seeds[Key(scene.method, scene.dataset, scene.look)].append(scene)
     rows = [_row(key, turns, seeds, split, resamples) for key, turns in seeds.items()]
     _correct(rows)
-    return rows
+    return rows + _picked(picks, split)
+
+
+PICKED = ("accuracy", "pairwise_agreement", "pairwise_consistency")
+
+
+def _picked(picks: Iterable[Pick], split: str) -> list[dict[str, Any]]:
+    """Rows of the pairwise task. Their intervals are of questions within a seed, averaged over the seeds: they leave out how the seeds differ."""
+    turns: dict[tuple[str, str], list[Pick]] = defaultdict(list)
+    for pick in picks:
+        turns[pick.method, pick.dataset].append(pick)
+    return [
+        {
+            "method": method,
+            "dataset": dataset,
+            "split": split,
+            "confidence": "stated",
+            "source": "pairwise",
+            "seeds": len(found),
+            "n": round(float(np.mean([pick.pairs for pick in found]))),
+            "against": None,
+            **{name: _mean([pick.found[name] for pick in found]) for name in PICKED},
+            "reliability": [],
+            "risk_coverage": [],
+        }
+        for (method, dataset), found in turns.items()
+    ]
+
+
+def _mean(estimates: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
+    each = {end: [one[end] for one in estimates] for end in ("value", "low", "high")}
+    means = {end: None if any(value is None for value in values) else float(np.mean(np.array(values, dtype=float))) for end, values in each.items()}
+    return {**means, "each": each["value"]}
 
 
 def _row(key: Key, turns: Sequence[Scene], seeds: Mapping[Key, Sequence[Scene]], split: str, resamples: int) -> dict[str, Any]:

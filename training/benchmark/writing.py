@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,9 +28,17 @@ COLUMNS = {
     "auroc": "AUROC",
     "true_accept_rate": "Right accepted",
     "false_accept_rate": "Wrong accepted",
-    "pairwise_agreement": "Pairwise",
+    "pairwise_agreement": "Likelier question",
+    "pairwise_consistency": "More consistent question",
 }
-KINDS = {"stated": "What the speaker states", "listener": "What a listener takes from it", "computed": "What is computed from it"}
+PAIRWISE = "pairwise"
+"""Not a kind of confidence but a task of its own, so a table of its own."""
+KINDS = {
+    "stated": "What the speaker states",
+    "listener": "What a listener takes from it",
+    "computed": "What is computed from it",
+    PAIRWISE: "Which of two questions it is likelier to answer right",
+}
 LEGEND = "Means over the seeds with 95 % intervals over questions and seeds. * differs from the base, p < .05 after Holm's correction."
 Result = Mapping[str, Any]
 
@@ -83,16 +91,20 @@ def parts(result: Result) -> list[Part]:
     found = []
     for dataset in result["datasets"]:
         for kind, title in KINDS.items():
-            rows = [row for row in result["rows"] if row["dataset"] == dataset and row["confidence"] == kind]
+            rows = [row for row in result["rows"] if row["dataset"] == dataset and _table_of(row) == kind]
             columns = {name: head for name, head in COLUMNS.items() if any(name in row for row in rows)}
             if rows:
                 found.append(Part(dataset, kind, title, columns, [_line(row, columns) for row in rows]))
     return found
 
 
+def _table_of(row: Mapping[str, Any]) -> str:
+    return PAIRWISE if row["source"] == PAIRWISE else str(row["confidence"])
+
+
 def _line(row: Mapping[str, Any], columns: Mapping[str, str]) -> Line:
     cells = {name: _cell(name, row) for name in columns}
-    return Line(row["method"], row["source"], row["n"], cells, list(published(row["method"], row["confidence"])))
+    return Line(row["method"], row["source"], row["n"], cells, list(published(row["method"], row["confidence"], columns)))
 
 
 def _cell(name: str, row: Mapping[str, Any]) -> Cell:
@@ -104,13 +116,15 @@ def _cell(name: str, row: Mapping[str, Any]) -> Cell:
     return Cell(found["value"], found["low"], found["high"], p is not None and p < 0.05)
 
 
-def published(method: str, kind: str) -> Iterator[str]:
-    """
+def published(method: str, kind: str, metrics: Collection[str] = tuple(COLUMNS)) -> Iterator[str]:
+    """What the papers print of these metrics.
+
+
     >>> next(published("lacie", "listener"))
     'AUROC .74 (Mistral-7B, TriviaQA; LACIE (2405.21028), Table 1)'
     """
     for one in _published():
-        if one["method"] == method and one["confidence"] == kind:
+        if one["method"] == method and one["confidence"] == kind and one["metric"] in metrics:
             yield f"{COLUMNS[one['metric']]} {short(float(one['value']))} ({one['model']}, {one['dataset']}; {one['source']})"
 
 
@@ -183,6 +197,8 @@ def pictures(result: Result) -> list[Picture]:
     """What `draw` draws: for each dataset and kind the reliability diagrams and the risk–coverage curves."""
     found = []
     for number, part in enumerate(parts(result)):
+        if part.kind == PAIRWISE:
+            continue
         about = f"{part.title.lower()}, {part.dataset}"
         values = "; ".join(f"{line.method} ECE {short(line.cells['ece'].value)}" for line in part.lines if "ece" in line.cells)
         found.append(Picture(f"reliability-{number}", f"Reliability: {about}", f"Share right against confidence for each method. {values}."))
@@ -201,7 +217,7 @@ def draw(result: Result, name: str) -> Figure:
     if kind not in ("reliability", "risk") or not number.isdecimal() or int(number) >= len(there):
         raise KeyError(name)
     part = there[int(number)]
-    rows = [row for row in result["rows"] if row["dataset"] == part.dataset and row["confidence"] == part.kind]
+    rows = [row for row in result["rows"] if row["dataset"] == part.dataset and _table_of(row) == part.kind]
     with mpl.rc_context(plots.STYLE):
         return _reliability(rows) if kind == "reliability" else _risk(rows)
 
