@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import include, path
 
-from annotations import payment_views, views
+from annotations import payment_views, results_views, views
 
 app_name = "annotations"
 
@@ -14,8 +14,10 @@ study_urls = [
     path("consent/", views.consent, name="consent"),
     path("answer/", views.answer, name="answer"),
     path("message/", views.dismiss, name="dismiss"),
-    path("results/", views.results, name="results"),
-    path("results/figure.svg", views.results_figure, name="results-figure"),
+    path("results/", results_views.results, name="results"),
+    path("results/figures.pdf", results_views.pdf, name="results-pdf"),
+    path("results/results.json", results_views.as_json, name="results-json"),
+    path("results/<slug:figure>.svg", results_views.figure, name="results-figure"),
     path("payments/", payment_views.overview, name="payments"),
     path("payments/export/", payment_views.export, name="payments-export"),
     path("payments/<slug:batch>/paid/", payment_views.paid, name="payments-paid"),

@@ -1,4 +1,4 @@
-"""What participants see of a study, and what staff see of its results.
+"""What participants see of a study, and the list of studies for staff.
 
 A participant is known by a signed cookie that this study alone reads; none of these pages tells which speaker is heard.
 """
@@ -8,17 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.contrib.admin.views.decorators import staff_member_required
 from django.db import transaction
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from annotations import flow, pages, recruiting, report, texts
+from annotations import flow, pages, recruiting, texts
 from annotations.forms import AnswerForm, ComprehensionForm, PracticeForm
 from annotations.models import Participant, Study
 from annotations.refusals import Refused
@@ -143,29 +142,6 @@ def studies(request: HttpRequest) -> HttpResponse:
     finished = Count("participants", distinct=True, filter=Q(participants__is_bot=False, participants__finished_at__isnull=False))
     rows = Study.objects.visible_to(request.user).annotate(people=people, finished=finished).prefetch_related("arms__speaker")
     return render(request, "annotations/studies.html", {"studies": rows})
-
-
-@require_safe
-@staff_member_required
-@never_cache
-def results(request: HttpRequest, name: str) -> HttpResponse:
-    row = get_object_or_404(Study.objects.visible_to(request.user), name=name)
-    return render(
-        request,
-        "annotations/results.html",
-        {"study": row, "results": report.results_of(row), "link": request.build_absolute_uri(row.get_absolute_url())},
-    )
-
-
-@require_safe
-@staff_member_required
-@never_cache
-def results_figure(request: HttpRequest, name: str) -> HttpResponse:
-    from annotations import plots  # matplotlib takes a second to import: not at the start of every command
-
-    rows = report.results_of(get_object_or_404(Study.objects.visible_to(request.user), name=name)).arms
-    figure = plots.acceptance([row.counts for row in rows], [row.arm.speaker.name for row in rows])
-    return HttpResponse(figure, content_type="image/svg+xml")
 
 
 def _instructions(participant: Participant, posted: QueryDict) -> None:

@@ -104,15 +104,15 @@ class Interval(NamedTuple):
     high: float
 
 
-def wilson(share: float, n: int) -> Interval:
-    """Wilson's score interval for a share of n.
+def wilson(share: float, n: float, z: float = Z) -> Interval:
+    """Wilson's score interval for a share of n. `n` need not be whole: as many independent ones as would tell as much; `z` may be Student's.
 
     >>> low, high = wilson(0.8, 10)
     >>> round(low, 4), round(high, 4)
     (0.4902, 0.9433)
     """
-    middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
-    half = Z / (1 + Z * Z / n) * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return Interval(max(0.0, middle - half), min(1.0, middle + half))
 
 
@@ -178,7 +178,7 @@ also move where a speaker gets better or worse at answering; the next two are of
 
 
 def _mcnemars(base: Outcomes, other: Outcomes) -> dict[str, McNemar]:
-    return {name: _mcnemar(test.outcome(base), test.outcome(other), test.among(base, other)) for name, test in OUTCOMES.items()}
+    return {name: mcnemar(test.outcome(base), test.outcome(other), test.among(base, other)) for name, test in OUTCOMES.items()}
 
 
 def _first_of_each(outcomes: Outcomes) -> Outcomes:
@@ -186,7 +186,8 @@ def _first_of_each(outcomes: Outcomes) -> Outcomes:
     return outcomes.where(np.unique(outcomes.question, return_index=True)[1])
 
 
-def _mcnemar(base: Flags, other: Flags, among: Flags) -> McNemar:
+def mcnemar(base: Flags, other: Flags, among: Flags) -> McNemar:
+    """Exact; one place a question in all three."""
     from scipy.stats import binomtest  # takes half a second to import
 
     only_base, only_other = int((base & ~other & among).sum()), int((other & ~base & among).sum())

@@ -26,7 +26,25 @@ PLAIN = [
     "games/bundled/*.py",
     "training/preferences.py",
     "training/trainers/*.py",
-    *(f"annotations/{name}.py" for name in ("assignment", "blinding", "payoff", "protocol", "refusals", "results", "texts", "tokens")),
+    *(
+        f"annotations/{name}.py"
+        for name in (
+            "agreement",
+            "assignment",
+            "blinding",
+            "clustered",
+            "findings",
+            "listening",
+            "payoff",
+            "plots",
+            "protocol",
+            "refusals",
+            "results",
+            "sequential",
+            "texts",
+            "tokens",
+        )
+    ),
 ]
 TRAINING_STACK = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 

@@ -1,12 +1,17 @@
-"""`{% load estimates %}`: rates and differences as people read them, with their intervals."""
+"""`{% load estimates %}`: rates, changes and tests as people read them, with their intervals. What cannot be told is a dash."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from annotations.results import Estimate
+from annotations import findings
+from annotations.clustered import Effect
+from annotations.results import Headline
+from games.intervals import Estimate
 
 register = template.Library()
 NONE = SafeString("–")
@@ -30,13 +35,46 @@ def points(value: float | None) -> str:
 
 @register.filter
 def rate(estimate: Estimate) -> SafeString:
-    if estimate.value is None:
-        return NONE
-    return format_html("{} <small>[{}, {}]</small>", percent(estimate.value), percent(estimate.low), percent(estimate.high))
+    return _spanned(percent(estimate.value), estimate, percent)
 
 
 @register.filter
-def difference(estimate: Estimate) -> SafeString:
-    if estimate.value is None:
+def change(found: Headline | Effect) -> SafeString:
+    """By how many per cent."""
+    return _spanned(_signed(found.value), found, _signed)
+
+
+@register.filter
+def difference(found: Estimate | Effect) -> SafeString:
+    return _spanned(f"{points(found.value)} points", found, points)
+
+
+@register.filter
+def decimal(found: Estimate) -> SafeString:
+    return _spanned(_decimal(found.value), found, _decimal)
+
+
+@register.filter
+def p_value(p: float | None) -> str:
+    return NONE if p is None else findings.p_value(p)
+
+
+@register.filter
+def share(value: float | None) -> str:
+    return percent(value)
+
+
+def _spanned(value: str, found: Estimate | Effect | Headline, as_text: Callable[[float | None], str]) -> SafeString:
+    if found.value is None:
         return NONE
-    return format_html("{} points <small>[{}, {}]</small>", points(estimate.value), points(estimate.low), points(estimate.high))
+    if found.low is None or found.high is None:
+        return format_html("{}", value)
+    return format_html("{} <small>[{}, {}]</small>", value, as_text(found.low), as_text(found.high))
+
+
+def _signed(value: float | None) -> str:
+    return NONE if value is None else findings.signed(value).replace(" ", "\u00a0")
+
+
+def _decimal(value: float | None) -> str:
+    return NONE if value is None else f"{value:.2f}".replace("-", "−")
