@@ -114,8 +114,13 @@ class Share:
         """How far each judgment moves the share."""
         return np.where(self.among, self.hits - self.k / self.n, 0.0) / self.n
 
+    @property
+    def moved_by(self) -> NDArray[np.bool_]:
+        """The judgments that the share hangs on."""
+        return self.among
+
     def spread(self) -> Spread:
-        return self.clusters.spread(self.influence(), self.among)
+        return self.clusters.spread(self.influence(), self.moved_by)
 
     def estimate(self) -> Estimate:
         """Wilson's interval for as many independent judgments as would be known as well as these are."""
@@ -132,6 +137,31 @@ class Share:
         return Estimate(share, *wilson(share, share * (1 - share) / spread.error**2, spread.t))
 
 
+@dataclass(frozen=True)
+class Precision(Share):
+    """Of the accepted answers, those that are right: given how many right and wrong ones were judged, which the study's design has fixed."""
+
+    right: Share
+    "Accepted of the right answers."
+    wrong: Share
+
+    @classmethod
+    def of(cls, right: Share, wrong: Share) -> Precision:
+        return cls(right.hits & right.among, right.hits & (right.among | wrong.among), right.clusters, right, wrong)
+
+    def influence(self) -> Floats:
+        """By the two rates; only asked for where answers of both kinds were accepted."""
+        if not self.right.k or not self.wrong.k:
+            return np.zeros(len(self.hits))
+        share = self.k / self.n
+        rates = self.right.k / self.right.n, self.wrong.k / self.wrong.n
+        return share * (1 - share) * (self.right.influence() / rates[0] - self.wrong.influence() / rates[1])
+
+    @property
+    def moved_by(self) -> NDArray[np.bool_]:
+        return self.right.among | self.wrong.among
+
+
 def difference(one: Share, base: Share) -> Effect:
     """`one` minus `base`, both of the same judgments' clusters: Newcombe's interval (1998, method 10), with the two shares' correlation in it."""
     first, second = one.estimate(), base.estimate()
@@ -140,7 +170,7 @@ def difference(one: Share, base: Share) -> Effect:
     value = first.value - second.value
     if first.low is None or first.high is None or second.low is None or second.high is None:
         return Effect(value)
-    joint = one.clusters.spread(one.influence() - base.influence(), one.among | base.among)
+    joint = one.clusters.spread(one.influence() - base.influence(), one.moved_by | base.moved_by)
     rho = _correlation(one.spread().error, base.spread().error, joint.error)
     low = _combined(first.value - first.low, second.high - second.value, rho)
     high = _combined(first.high - first.value, second.value - second.low, rho)

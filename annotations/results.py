@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from annotations.clustered import NOTHING, Clusters, Effect, Share, change, difference
+from annotations.clustered import NOTHING, Clusters, Effect, Precision, Share, change, difference
 from games.intervals import Estimate, McNemar, mcnemar
 
 ABOUT_AS_MANY = 0.05
@@ -150,8 +150,8 @@ class Table:
         """Of the arm's right (or wrong) answers, those accepted."""
         return Share(self.accepted, (self.arm == arm) & (self.correct == right), self.clusters)
 
-    def precision(self, arm: str) -> Share:
-        return Share(self.correct, (self.arm == arm) & self.accepted, self.clusters)
+    def precision(self, arm: str) -> Precision:
+        return Precision.of(self.accepts(arm, True), self.accepts(arm, False))
 
 
 def _arm(arm: str, table: Table) -> ArmResult:

@@ -184,7 +184,8 @@ def _study(design: Design, world: dict[str, Any], rng: np.random.Generator) -> A
     people = Participant.objects.bulk_create(Participant(study=study, is_bot=True, outcome="finished") for _ in range(design.people))
     by_person = rng.normal(0, design.person_sd, design.people)
     by_question = rng.normal(0, design.question_sd, QUESTIONS)
-    judgments, rows = [], []
+    judgments: list[Judgment] = []
+    rows: list[Assignment] = []
     for person, arm, question in _assigned(design, rng):
         utterance = world["said"][arm][question]
         p = ACCEPT[arm][utterance.is_correct]

@@ -7,7 +7,7 @@ from scipy.stats import binomtest
 from statsmodels.stats.proportion import confint_proportions_2indep
 from statsmodels.stats.sandwich_covariance import cov_cluster, cov_cluster_2groups
 
-from annotations.clustered import Clusters, Share, _one_way, change, difference
+from annotations.clustered import Clusters, Precision, Share, _one_way, change, difference
 from annotations.results import Table
 from games.intervals import LEVEL, wilson
 from tests.annotations.judged import simulated
@@ -101,6 +101,21 @@ def test_a_rate_of_all_or_none_keeps_an_interval_of_some_width(hits: list[bool])
     found = alone(hits).estimate()
     assert found.value == float(hits[0]) and found.low is not None and found.high is not None
     assert found.high - found.low > 0.05
+
+
+def test_precision_is_the_share_right_of_those_accepted_and_as_sure_as_the_two_rates_are() -> None:
+    """By the delta method from the two rates, whose judgments are independent here."""
+    n = np.arange(200)
+    right, clusters = n < 100, Clusters(n, n)
+    hits = (n < 80) | ((n >= 100) & (n < 140))
+    found = Precision.of(Share(hits, right, clusters), Share(hits, ~right, clusters))
+    estimate = found.estimate()
+    assert estimate.value == pytest.approx(80 / 120)
+    r, w, p = 0.8, 0.4, 80 / 120
+    error = p * (1 - p) * np.sqrt(r * (1 - r) / 100 / r**2 + w * (1 - w) / 100 / w**2)
+    assert found.spread().error == pytest.approx(error, rel=0.01)
+    assert estimate.low is not None and estimate.high is not None
+    assert estimate.high - estimate.low == pytest.approx(2 * 1.96 * error, rel=0.05)
 
 
 def test_nothing_judged_and_one_judgment_have_no_interval() -> None:

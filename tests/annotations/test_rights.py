@@ -105,7 +105,7 @@ def test_an_observer_opens_nothing_by_the_admins_action(client: Client, study: S
     assert study.state == Study.State.DRAFT
 
 
-@pytest.mark.parametrize("page", ["results/", "results/figure.svg"])
+@pytest.mark.parametrize("page", ["results/", "results/figures.pdf", "results/results.json"])
 def test_results_of_another_managers_study_are_not_there(client: Client, study: Study, page: str) -> None:
     for name, status in (("ada", 200), ("eve", 200), ("bo", 404)):
         client.force_login(User.objects.get(username=name))
