@@ -21,10 +21,9 @@ def someone(study: Study, judgments: list[dict[str, Any]], failed: int = 0) -> P
     for fields in judgments:
         judgment = make_judgment(listener=study.listener, judge=person.code, **fields)
         make_assignment(participant=person, arm=arm, judgment=judgment)
-    for _ in range(failed):
+    for n in range(failed):
         check = make_check(study=study)
-        last = person.assignments.count() + 1000
-        person.assignments.create(position=last, check_shown=check, passed=False, answered_at=person.entered_at)
+        person.assignments.create(position=1_000_000 + n, check_shown=check, passed=False, answered_at=person.entered_at)
     return person
 
 
