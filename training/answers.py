@@ -47,9 +47,11 @@ def game_of(*, speaker: Speaker, dataset: Dataset, split: str, samples: int, see
 
 
 def usual_games(base: Speaker) -> list[Game]:
-    """What a method that needs answers learns from if no games are named: all finished games of the base, asked in its own style."""
-    found = Game.objects.filter(speaker=base, state=Game.State.DONE, form="", split__in=FILES)
-    return list(found.order_by("pk"))
+    """What a method that needs answers learns from if no games are named: of the base's finished games, asked in its own style, the one with the
+    most samples for each dataset and split. (A smaller game of the same seed holds a part of the same answers.)"""
+    found = Game.objects.filter(speaker=base, state=Game.State.DONE, form="", split__in=FILES, question_limit=None)
+    largest = {(game.dataset_id, game.split): game for game in found.order_by("samples", "-pk")}
+    return sorted(largest.values(), key=lambda game: game.pk)
 
 
 def refuse_games(method: str, base: Speaker, games: Sequence[Game], *, of_others: bool, validation: bool) -> None:

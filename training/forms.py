@@ -26,7 +26,7 @@ class StartRunForm(StartForm):
     games = forms.ModelMultipleChoiceField(
         Game.objects.filter(state=Game.State.DONE, split__in=FILES),
         required=False,
-        help_text="For methods that learn from graded answers; none chosen: all finished games of the base.",
+        help_text="For methods that learn from graded answers; none chosen: the base's largest on train and on validation.",
     )
     seed = forms.IntegerField(min_value=0, max_value=2**31 - 1, initial=0)
     config = forms.JSONField(

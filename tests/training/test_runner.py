@@ -135,10 +135,11 @@ def start(base, **kwargs):
     return start_run(**{"method": "linguistic-sft", "base": base, "config": FAST, "seed": 0, "name": "words", **kwargs})
 
 
-def test_without_games_it_learns_from_all_finished_ones_of_the_base(answered):
+def test_without_games_it_learns_from_the_largest_finished_one_of_each_split(answered):
     base, games = answered
+    make_answers(speaker=base, split=Split.TRAIN, samples=1, dataset=games[0].dataset)
     make_answers(speaker=make_speaker(), split=Split.TRAIN)
-    make_answers(speaker=base, split=Split.TRAIN, state="running")
+    make_answers(speaker=base, split=Split.TRAIN, samples=5, dataset=games[0].dataset, state="running")
     assert list(start(base).games.order_by("pk")) == games
 
 

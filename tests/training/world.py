@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from games.models import Game, Listener, Speaker, Split
+from games.models import Dataset, Game, Listener, Speaker, Split
 from tests.factories import make_game, make_judgment, make_listener, make_question, make_speaker, make_utterance
 from training.models import PairSet
 from training.pairs import build
@@ -14,9 +14,11 @@ FAST = {"steps": 20, "batch_size": 4, "accumulate": 1, "log_every": 2, "save_eve
 CITIES = ["Paris", "Rome", "Oslo", "Lima"]
 
 
-def make_answers(*, speaker: Speaker, split: str, questions: int = 12, samples: int = 3, state: str = Game.State.DONE) -> Game:
+def make_answers(
+    *, speaker: Speaker, split: str, questions: int = 12, samples: int = 3, state: str = Game.State.DONE, dataset: Dataset | None = None
+) -> Game:
     """Right answers to even questions, wrong ones to odd; the last sample of every third question abstains."""
-    game = make_game(speaker=speaker, split=split, samples=samples, state=state)
+    game = make_game(speaker=speaker, split=split, samples=samples, state=state, dataset=dataset)
     for number in range(questions):
         question = make_question(dataset=game.dataset, split=split, relation=f"relation {number % 3}")
         for sample in range(samples):

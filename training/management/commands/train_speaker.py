@@ -32,7 +32,7 @@ class Command(BaseCommand):
             nargs="+",
             default=[],
             metavar="ID",
-            help="Games whose graded answers it learns from, for the other methods. Default: all finished games of the base on train and validation.",
+            help="Games whose graded answers it learns from, for the other methods. Default: the base's largest on train and on validation.",
         )
         parser.add_argument(
             "--preset", help="bundled, or the paper's numbers by their name. Default: bundled for the bundled model, else the paper's."
