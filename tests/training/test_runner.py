@@ -186,7 +186,7 @@ def test_a_run_on_answers_is_trained_and_published_with_its_table_in_card_and_pa
     base, _ = answered
     speaker = run_in_foreground(start(base)).speaker
     assert speaker.method == "linguistic-sft"
-    assert "| phrase | people | answers | right | low | high |" in speaker.card
+    assert "| phrase | people | taught | answers | right | low | high |" in speaker.card
     assert "Graded answers of game" in speaker.card
     page = admin_client.get(speaker.run.get_absolute_url()).content.decode()
     assert "<td>almost certain</td>" in page

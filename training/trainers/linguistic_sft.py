@@ -90,7 +90,7 @@ def train(job: dict[str, Any], folder: Folder, stopping: Stopping) -> None:
         stopping=stopping,
         examples=[Example(*one) for one in made["examples"]],
         counts=made["counts"],
-        last=lambda: {"phrases": _readings(job, config, folder, table)},
+        last=lambda: {"phrases": _readings(job, config, folder, table, made["taught"])},
     )
 
 
@@ -110,9 +110,8 @@ def _made(job: dict[str, Any], config: Config, folder: Folder, table: Sequence[P
     phrases = [nearest(table, float(p)) for p in calibrated(inner[len(known) :])]
     style = STYLES[job["prompt_style"]]
     examples = [(style(row["text"]), phrase.say(row["answer"], config.place)) for row, phrase in zip(taught, phrases, strict=True)]
-    used = Counter(phrase.words for phrase in phrases)
-    counts = {"answers": len(taught), "calibrated_on": len(known), **{f"taught: {phrase.words}": used[phrase.words] for phrase in table}}
-    return {"examples": examples, "counts": counts}
+    counts = {"answers": len(taught), "calibrated_on": len(known)}
+    return {"examples": examples, "counts": counts, "taught": Counter(phrase.words for phrase in phrases)}
 
 
 def _first(rows: list[Row], most: int) -> list[Row]:
@@ -162,32 +161,43 @@ def _calibration(how: str) -> Callable[[Sequence[float], Sequence[bool]], Callab
     return fit if how != "none" else lambda *_: lambda given: given
 
 
-def _readings(job: dict[str, Any], config: Config, folder: Folder, table: Sequence[Phrase]) -> list[dict[str, Any]]:
-    """How often the trained speaker is right with each phrase, beside how people read it; of fresh answers to validation questions."""
-    from games.confidence import stated
-    from games.grading import grade
+def _readings(job: dict[str, Any], config: Config, folder: Folder, table: Sequence[Phrase], taught: dict[str, int]) -> list[dict[str, Any]]:
+    """How often the trained speaker is right with each phrase, beside how people read it; a diagnosis, for which no training is thrown away."""
     from games.intervals import wilson
-    from games.speakers.base import Generation
+    from games.speakers.base import SpeakerError
 
     asked = list({row["question"]: row for row in folder.rows("validation.jsonl", COLUMNS)}.values())[: config.checked]
-    if not asked:
+    try:
+        right = _answered(job, config, folder, table, asked) if asked else {}
+    except (ConfigError, SpeakerError) as error:
+        say(f"The speaker is trained; how often its phrases are right could not be told: {error}")
         return []
+    rows = []
+    for phrase in table:
+        hits = right.get(phrase.words, [])
+        share = sum(hits) / len(hits) if hits else None
+        low, high = wilson(share, len(hits)) if share is not None else (None, None)
+        known = {"phrase": phrase.words, "people": phrase.probability, "taught": taught.get(phrase.words, 0), "answers": len(hits)}
+        rows.append({**known, **{name: value and round(value, 3) for name, value in (("right", share), ("low", low), ("high", high))}})
+    return rows
+
+
+def _answered(job: dict[str, Any], config: Config, folder: Folder, table: Sequence[Phrase], asked: list[Row]) -> dict[str, list[bool]]:
+    """Phrase → whether each fresh answer to these questions that carries it is right."""
+    from games.confidence import stated
+    from games.grading import grade
+    from games.speakers.base import Generation
+
     speaker = voice_of(job, config, adapter=str(folder.path / "adapter"))
     how = Generation(samples=1, max_new_tokens=config.new_tokens, seed=job["seed"])
-    right: dict[str, list[bool]] = {phrase.words: [] for phrase in table}
+    right: dict[str, list[bool]] = defaultdict(list)
     for start in range(0, len(asked), ASKED_TOGETHER):
         piece = asked[start : start + ASKED_TOGETHER]
         for row, said in zip(piece, speaker.respond([row["text"] for row in piece], how), strict=True):
             graded, confidence = grade(said[0].text, row["accepted"]), stated(said[0].text)
             if graded.answer is not None and confidence is not None:
                 right[nearest(table, confidence).words].append(graded.is_correct)
-    rows = []
-    for phrase in table:
-        hits = right[phrase.words]
-        share = sum(hits) / len(hits) if hits else None
-        low, high = wilson(share, len(hits)) if share is not None else (None, None)
-        rows.append({"phrase": phrase.words, "people": phrase.probability, "answers": len(hits), "right": share, "low": low, "high": high})
-    return [{name: round(value, 3) if isinstance(value, float) else value for name, value in row.items()} for row in rows]
+    return right
 
 
 if __name__ == "__main__":

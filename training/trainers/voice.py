@@ -22,14 +22,17 @@ def voice_of(job: dict[str, Any], config: Any, *, adapter: str = "", form: str =
     Raises:
         ConfigError: it cannot be loaded or asked.
     """
+    import torch
+
     from games.speakers import Spec
     from games.speakers.base import SpeakerError
     from games.speakers.local import LocalSpeaker
 
     whole = bool(adapter and config.full)
     base, on_top = (adapter, "") if whole else (job["model"], adapter or job.get("adapter", ""))
+    settings = {"four_bit": True} if config.four_bit and not config.full and torch.cuda.is_available() else {}
     try:
-        return LocalSpeaker(Spec("local", base, on_top, form or job.get("prompt_style", "plain")))
+        return LocalSpeaker(Spec("local", base, on_top, form or job.get("prompt_style", "plain"), settings))
     except SpeakerError as error:
         raise ConfigError(str(error)) from error
 
