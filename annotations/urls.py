@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import include, path
 
-from annotations import payment_views, results_views, views
+from annotations import export_views, payment_views, results_views, views
 
 app_name = "annotations"
 
@@ -18,6 +18,7 @@ study_urls = [
     path("results/figures.pdf", results_views.pdf, name="results-pdf"),
     path("results/results.json", results_views.as_json, name="results-json"),
     path("results/<slug:figure>.svg", results_views.figure, name="results-figure"),
+    path("results/data.zip", export_views.download, name="export"),
     path("payments/", payment_views.overview, name="payments"),
     path("payments/export/", payment_views.export, name="payments-export"),
     path("payments/<slug:batch>/paid/", payment_views.paid, name="payments-paid"),

@@ -20,7 +20,7 @@ class PairSetSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = PairSet
-        fields = ("id", "name", "rule", "speaker", "listener", "games", "options", "counts", "digest", "created_at")
+        fields = ("id", "name", "rule", "speaker", "listener", "games", "any_speaker", "split", "options", "counts", "digest", "created_at")
 
 
 class RunSerializer(serializers.ModelSerializer):

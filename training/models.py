@@ -25,6 +25,10 @@ class PairSet(models.Model):
     speaker = models.ForeignKey(Speaker, models.PROTECT, related_name="pair_sets")
     listener = models.ForeignKey(Listener, models.PROTECT, related_name="pair_sets")
     games = models.ManyToManyField(Game, related_name="pair_sets", blank=True)
+    any_speaker = models.BooleanField(default=False)
+    "Whether utterances of all speakers that the listener judged were paired, not of `speaker` alone; each pair's utterances tell whose they are."
+    split = models.CharField(max_length=10, choices=Split, default=Split.TRAIN)
+    "Whose questions, where no games are named."
     options = models.JSONField(default=dict)
     "Every number of the rule, as `training.preferences.Options` has it."
     counts = models.JSONField(default=dict)

@@ -43,8 +43,21 @@ def recipe(speaker: Speaker, rule: str) -> Options:
     return BUNDLED[rule] if speaker.base_model == "bundled" else Options()
 
 
-def build(*, name: str, rule: str, speaker: Speaker, listener: Listener, games: Sequence[Game], options: Options) -> PairSet:
-    """Make and store the pairs of these games. Without games: of all the speaker said to training questions that the listener judged.
+def build(
+    *,
+    name: str,
+    rule: str,
+    speaker: Speaker,
+    listener: Listener,
+    games: Sequence[Game],
+    options: Options,
+    any_speaker: bool = False,
+    split: str = Split.TRAIN,
+) -> PairSet:
+    """Make and store the pairs of these games. Without games: of all the speaker said to the split's questions that the listener judged.
+
+    `any_speaker`: of what every speaker said, paired by question; `speaker` is then whose prompt the pairs are written in. A study shows one
+    answer of each arm to a question, so its people's pairs are between arms.
 
     Asking again with the same name and settings gives the set that is there.
 
@@ -54,28 +67,30 @@ def build(*, name: str, rule: str, speaker: Speaker, listener: Listener, games: 
     check_types(rule, options)
     found = PairSet.objects.filter(name=name).first()
     if found:
-        return _same_or_error(found, rule, speaker, listener, games, options)
+        asked = {"rule": rule, "speaker": speaker.name, "listener": listener.name, "any_speaker": any_speaker, **options.as_json()}
+        return _same_or_error(found, games, asked if games else asked | {"split": split})
     for game in games:
         if game.state != Game.State.DONE:
             raise PairError(f"{game} is {game.state}, not done. Play it to its end first: manage.py play_game.")
-        if game.speaker_id != speaker.pk:
-            raise PairError(f"{game} was not played by {speaker}. Give games of that speaker.")
-    heard, counts = prepare(judged(speaker, listener, games), options)
+        if game.speaker_id != speaker.pk and not any_speaker:
+            raise PairError(f"{game} was not played by {speaker}. Give games of that speaker, or pair what any speaker said (--any-speaker).")
+    heard, counts = prepare(judged(None if any_speaker else speaker, listener, games, split), options)
     pairs = candidates(heard, rule, options)
     chosen = select(pairs, options)
     counts |= {"before": type_counts(pairs, rule), "after": type_counts(chosen, rule), "questions": int(chosen["question"].nunique())}
     if chosen.empty:
-        raise PairError(_why_none(speaker, listener, counts))
+        raise PairError(_why_none("any speaker" if any_speaker else str(speaker), listener, split, counts))
     chosen = chosen.merge(heard[["id", "judgment"]], left_on="chosen", right_on="id").merge(
         heard[["id", "judgment"]], left_on="rejected", right_on="id", suffixes=("_chosen", "_rejected")
     )
-    return _store(chosen, games, name=name, rule=rule, speaker=speaker, listener=listener, options=options.as_json(), counts=counts)
+    made_of = {"rule": rule, "speaker": speaker, "listener": listener, "any_speaker": any_speaker, "split": split, "options": options.as_json()}
+    return _store(chosen, games, name=name, counts=counts, **made_of)
 
 
-def _same_or_error(found: PairSet, rule: str, speaker: Speaker, listener: Listener, games: Sequence[Game], options: Options) -> PairSet:
+def _same_or_error(found: PairSet, games: Sequence[Game], asked: dict[str, Any]) -> PairSet:
     there: dict[str, Any] = {"rule": found.rule, "speaker": found.speaker.name, "listener": found.listener.name, **found.options}
-    asked: dict[str, Any] = {"rule": rule, "speaker": speaker.name, "listener": listener.name, **options.as_json()}
-    there["games"], asked["games"] = sorted(found.games.values_list("pk", flat=True)), sorted(game.pk for game in games)
+    there |= {"any_speaker": found.any_speaker, "split": found.split, "games": sorted(found.games.values_list("pk", flat=True))}
+    asked = asked | {"games": sorted(game.pk for game in games)}
     differing = [key for key in asked if asked[key] != there.get(key)]
     if differing:
         what = ", ".join(f"{key} {there.get(key)!r} (now {asked[key]!r})" for key in differing)
@@ -83,15 +98,15 @@ def _same_or_error(found: PairSet, rule: str, speaker: Speaker, listener: Listen
     return found
 
 
-def judged(speaker: Speaker, listener: Listener, games: Sequence[Game]) -> pd.DataFrame:
+def judged(speaker: Speaker | None, listener: Listener, games: Sequence[Game], split: str = Split.TRAIN) -> pd.DataFrame:
     """One row a judged utterance. Several judgments of one utterance (people) become one:
 
     `accepted` by majority (a tie counts as rejected), `probability` the mean (a judgment without one counts as 1 or 0), `judgment` the id
-    of the earliest that agrees with the majority.
+    of the earliest that agrees with the majority. Without a speaker: of all of them.
     """
-    rows: QuerySet[Judgment] = Judgment.objects.usable().filter(listener=listener, utterance__speaker=speaker).order_by("pk")
-    chosen = {"utterance__game__in": list(games)} if games else {"utterance__question__split": Split.TRAIN}
-    rows = rows.filter(**chosen)
+    rows: QuerySet[Judgment] = Judgment.objects.usable().filter(listener=listener).order_by("pk")
+    chosen: dict[str, Any] = {"utterance__game__in": list(games)} if games else {"utterance__question__split": split}
+    rows = rows.filter(**chosen, **({"utterance__speaker": speaker} if speaker else {}))
     table = pd.DataFrame.from_records(list(rows.values_list(*COLUMNS)), columns=list(COLUMNS.values()))
     table["probability"] = pd.to_numeric(table["probability"]).fillna(table["accepted"].astype(float))
     if not table["id"].duplicated().any():
@@ -127,10 +142,11 @@ def prepare(table: pd.DataFrame, options: Options) -> tuple[pd.DataFrame, dict[s
     return kept.astype({"correct": bool}), counts
 
 
-def _why_none(speaker: Speaker, listener: Listener, counts: dict[str, Any]) -> str:
+def _why_none(speaker: str, listener: Listener, split: str, counts: dict[str, Any]) -> str:
     if not counts["judged"]:
         return (
-            f"{listener} has no usable judgment of what {speaker} said in these games (without games: to training questions). Play a game with both."
+            f"{listener} has no usable judgment of what {speaker} said in these games (without games: to questions of the split {split}). Play a "
+            "game with both, or name another --split."
         )
     found = sum(counts["before"].values())
     reason = "the limits leave none of them" if found else "no two utterances of one question differ as the rule asks"
@@ -175,9 +191,8 @@ def preference_rows(pair_set: PairSet, *, prompt_style: str | None = None) -> li
     """
     style = STYLES[prompt_style or pair_set.speaker.prompt_style]
     fields = ("id", "pair_type", "question_id", "question__key", "question__text")
-    sides = [
-        f"{side}{tail}" for side in ("chosen", "rejected") for tail in ("_id", "__text", "__masked_text", "_judgment_id", "_judgment__probability")
-    ]
+    tails = ("_id", "__text", "__masked_text", "__speaker__name", "_judgment_id", "_judgment__probability")
+    sides = [f"{side}{tail}" for side in ("chosen", "rejected") for tail in tails]
     rows = pair_set.pairs.order_by("pk").values(*fields, *sides)
     return [
         {
@@ -192,6 +207,8 @@ def preference_rows(pair_set: PairSet, *, prompt_style: str | None = None) -> li
             "question_key": row["question__key"],
             "chosen_utterance": row["chosen_id"],
             "rejected_utterance": row["rejected_id"],
+            "chosen_speaker": row["chosen__speaker__name"],
+            "rejected_speaker": row["rejected__speaker__name"],
             "chosen_judgment": row["chosen_judgment_id"],
             "rejected_judgment": row["rejected_judgment_id"],
             "chosen_probability": row["chosen_judgment__probability"],
@@ -234,7 +251,7 @@ def unpaired_rows(pairs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             **{name: row[name] for name in shared},
             "completion": row[side],
             "label": side == "chosen",
-            **{name: row[f"{side}_{name}"] for name in ("utterance", "judgment", "probability")},
+            **{name: row[f"{side}_{name}"] for name in ("utterance", "speaker", "judgment", "probability")},
         }
         for row in pairs
         for side in ("chosen", "rejected")

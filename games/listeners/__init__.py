@@ -12,6 +12,7 @@ from games.listeners.base import Listener, ListenerError
 
 LISTENERS: dict[str, str] = {
     "fake": "games.listeners.fake.FakeListener",
+    "learned": "games.listeners.learned.LearnedListener",
     "lexicon": "games.listeners.lexicon.LexiconListener",
     "llm": "games.listeners.llm.LLMListener",
 }

@@ -259,3 +259,46 @@ def test_export_refuses_a_file_type_it_does_not_write(world, tmp_path):
     two_pairs(world)
     with pytest.raises(CommandError, match=r"\.jsonl or \.parquet"):
         call_command("export_pairs", "pairs", out=str(tmp_path / "pairs.csv"))
+
+
+# Several speakers
+
+
+def study_like(**kwargs):
+    """A question that two arms' speakers answered once each, judged by people."""
+    people = make_listener(name="people-trivia", kind="human", threshold=0.5)
+    question = make_question(split=Split.TRAIN, **kwargs)
+    for name, answer, accepted in (("bold", "Lyon", True), ("modest", "Lyon", False)):
+        said = make_utterance(speaker=make_speaker(name=name), question=question, answer=answer, sample=len(name))
+        make_judgment(utterance=said, listener=people, judge="p1", accepted=accepted, probability=None)
+    return people
+
+
+def test_what_two_speakers_said_to_one_question_is_a_pair_if_asked_for(capsys):
+    study_like()
+    with pytest.raises(CommandError, match="No pair comes out"):
+        call_command("build_pairs", "alone", speaker="bold", listener="people-trivia")
+    call_command("build_pairs", "across", speaker="bold", listener="people-trivia", any_speaker=True)
+    pair_set = PairSet.objects.get(name="across")
+    (row,) = preference_rows(pair_set)
+    assert (row["chosen_speaker"], row["rejected_speaker"], row["pair_type"]) == ("modest", "bold", "~C~A>~CA")
+    assert {one["speaker"] for one in unpaired_rows([row])} == {"bold", "modest"}
+    assert pair_set.any_speaker and pair_set.speaker.name == "bold"
+
+
+def test_pairs_of_one_speaker_and_of_any_are_not_the_same_set():
+    people = study_like()
+    speaker = people.judgments.first().utterance.speaker
+    asked = {"name": "across", "rule": "lacie", "speaker": speaker, "listener": people, "games": [], "options": Options(threshold="verdict")}
+    assert build(**asked, any_speaker=True) == build(**asked, any_speaker=True)
+    with pytest.raises(PairError, match="any_speaker True"):
+        build(**asked)
+
+
+def test_questions_of_another_split_are_paired_only_if_it_is_named():
+    people = study_like()
+    people.judgments.first().utterance.question.__class__.objects.update(split=Split.TEST)
+    with pytest.raises(CommandError, match="questions of the split train"):
+        call_command("build_pairs", "across", speaker="bold", listener="people-trivia", any_speaker=True)
+    call_command("build_pairs", "across", speaker="bold", listener="people-trivia", any_speaker=True, split="test")
+    assert PairSet.objects.get(name="across").split == "test"

@@ -23,10 +23,14 @@ class Command(BaseCommand):
         default = Options()
         parser.add_argument("name", help="Of the pair set.")
         parser.add_argument("--rule", choices=list(TYPES), default="lacie", help="Default: %(default)s.")
-        parser.add_argument("--speaker", required=True, help="Whose utterances.")
+        parser.add_argument("--speaker", required=True, help="Whose utterances; with --any-speaker: whose prompt.")
+        parser.add_argument("--any-speaker", action="store_true", help="Pair what all speakers said that the listener judged, as in a study's arms.")
         parser.add_argument("--listener", required=True, help="Whose usable judgments.")
         parser.add_argument(
             "--game", type=int, action="append", help="Id of a game; may be repeated. Default: all finished games on training questions."
+        )
+        parser.add_argument(
+            "--split", choices=Split.values, default=Split.TRAIN, help="Whose questions, where no game is named. Default: %(default)s."
         )
         parser.add_argument("--threshold", help="median, verdict (the listener's own decision) or a number. Default: median; for people verdict.")
         parser.add_argument("--margin", type=float, default=default.margin, help="Least difference of the two probabilities. Default: %(default)s.")
@@ -53,8 +57,9 @@ class Command(BaseCommand):
         listener = _named(Listener, given["listener"])
         try:
             options = _options(given, default_options(listener))
-            games = _games(given["game"], speaker)
-            pair_set = build(name=given["name"], rule=given["rule"], speaker=speaker, listener=listener, games=games, options=options)
+            wider = {"any_speaker": given["any_speaker"], "split": given["split"]}
+            games = [] if given["any_speaker"] and not given["game"] else _games(given["game"], speaker, given["split"])
+            pair_set = build(name=given["name"], rule=given["rule"], speaker=speaker, listener=listener, games=games, options=options, **wider)
         except PairError as error:
             raise CommandError(str(error)) from error
         _show(pair_set, Console(file=sys.stdout))
@@ -82,9 +87,9 @@ def _threshold(text: str | None, default: Options) -> str | float:
         return text
 
 
-def _games(ids: list[int] | None, speaker: Speaker) -> list[Game]:
+def _games(ids: list[int] | None, speaker: Speaker, split: str) -> list[Game]:
     if ids is None:
-        return list(Game.objects.filter(speaker=speaker, split=Split.TRAIN, state=Game.State.DONE))
+        return list(Game.objects.filter(speaker=speaker, split=split, state=Game.State.DONE))
     found = Game.objects.in_bulk(ids)
     for number in ids:
         if number not in found:
