@@ -15,8 +15,8 @@ from annotations.protocol import Measures
 
 BUTTONS = {
     "confidence": ((0, ""), (25, ""), (50, ""), (75, ""), (100, "")),
-    "convincing": ((0, ""), (25, ""), (50, ""), (75, ""), (100, "")),
     "knew_answer": ((0, "knew_no"), (50, "knew_partly"), (100, "knew_yes")),
+    "convincing": ((0, ""), (25, ""), (50, ""), (75, ""), (100, "")),
 }
 """Measure → what its buttons stand for, from 0 to 100, and their words; those without are numbered from 1 between two ends."""
 Step, Outcome = Participant.Step, Participant.Outcome

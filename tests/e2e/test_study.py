@@ -132,7 +132,7 @@ def test_a_lost_connection_keeps_the_choice_and_sends_it_when_it_is_back(page: P
     enter(page)
     context.set_offline(True)
     page.keyboard.press("r")
-    expect(page.get_by_role("alert")).to_contain_text("Your answer (Reject) could not be sent, but it is kept here.")
+    expect(page.get_by_role("alert")).to_contain_text("Your answer could not be sent, but it is kept here.")
     at_round(page, 1)
     context.set_offline(False)
     at_round(page, 2)

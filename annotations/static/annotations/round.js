@@ -73,7 +73,7 @@ function trouble(text, action) {
 
 // A round as it comes
 
-function open() {
+function start() {
   clocks.forEach(clearInterval);
   clocks = [];
   locks.clear();
@@ -189,7 +189,7 @@ document.addEventListener("htmx:afterSwap", (event) => {
   const part = document.querySelector("[data-round]");
   if (event.detail.target.id !== "round-host") return part?.querySelector("h1")?.focus({ preventScroll: true }); // a message was closed
   const { saved } = words;
-  open();
+  start();
   const missing = part?.querySelector("[aria-invalid] input:not([hidden], [type=hidden])");
   (missing ?? part?.querySelector("h1"))?.focus({ preventScroll: !missing });
   const isSaved = event.detail.successful !== false && event.detail.xhr.status === 200;
@@ -201,6 +201,6 @@ window.addEventListener("online", sendKept);
 // A page that the back button brings from memory may be one round old: ask the server where this person is.
 window.addEventListener("pageshow", (event) => event.persisted && window.location.reload());
 document.addEventListener("DOMContentLoaded", () => {
-  open();
+  start();
   sendKept();
 });
