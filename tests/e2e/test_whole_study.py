@@ -1,4 +1,4 @@
-"""A study with every step, in real Chromium: by keyboard alone, on a phone, without JavaScript, on a line that breaks, in two tabs, on two devices."""
+"""A study with every step, in real Chromium: by keyboard alone, on a phone, without JavaScript, on a line that breaks, in two tabs."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
