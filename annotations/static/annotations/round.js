@@ -162,8 +162,11 @@ document.addEventListener("submit", (event) => {
 
 // What the line does
 
+// By its address: the form that asked is gone from the page when its answer has come.
+const isVerdict = (event) => event.detail.requestConfig.path.endsWith("/answer/");
+
 document.addEventListener("htmx:beforeRequest", (event) => {
-  if (!event.target.matches("[data-verdict]")) return;
+  if (!isVerdict(event)) return;
   clearTimeout(retry);
   const { csrfmiddlewaretoken: _, ...fields } = Object.fromEntries(event.detail.requestConfig.formData);
   sending = { path: location.pathname, fields };
@@ -177,7 +180,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 });
 
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (!event.target.matches?.("[data-verdict]")) return;
+  if (!isVerdict(event)) return;
   const status = event.detail.xhr.status;
   sending = null;
   if (event.detail.successful || REFUSALS.includes(status)) return keep(null);
