@@ -48,9 +48,9 @@ def enter() -> dict[str, Any]:
     from django.utils import timezone
 
     from annotations import recruiting
-    from tests.factories import make_study
+    from tests.factories import make_listener, make_study
 
-    study = make_study(name="enter", state="open", protocol={"recruiting": {"platform": "prolific"}})
+    study = make_study(name="enter", state="open", listener=make_listener(name="enter"), protocol={"recruiting": {"platform": "prolific"}})
     link = {"PROLIFIC_PID": "ada"}
 
     def tab(_: int) -> int:
@@ -63,9 +63,11 @@ def settle() -> dict[str, Any]:
     """One person whose last answer was sent many times."""
     from annotations import payments
     from annotations.models import Participant, Payment
-    from tests.factories import make_participant, make_study
+    from tests.factories import make_listener, make_participant, make_study
 
-    person = make_participant(study=make_study(name="settle", protocol={"payment": {"base": 2}}), outcome="finished")
+    person = make_participant(
+        study=make_study(name="settle", listener=make_listener(name="settle"), protocol={"payment": {"base": 2}}), outcome="finished"
+    )
 
     def last_answer(_: int) -> int:
         payment = payments.settle(participant=Participant.objects.get(pk=person.pk))
@@ -79,9 +81,9 @@ def export() -> dict[str, Any]:
     from django.utils import timezone
 
     from annotations import payments
-    from tests.factories import make_identity, make_participant, make_payment, make_study
+    from tests.factories import make_identity, make_listener, make_participant, make_payment, make_study
 
-    study = make_study(name="export", protocol={"recruiting": {"platform": "prolific"}})
+    study = make_study(name="export", listener=make_listener(name="export"), protocol={"recruiting": {"platform": "prolific"}})
     for n in range(100):
         make_payment(participant=make_identity(participant=make_participant(study=study, outcome="finished"), label=f"id{n}").participant, base=2)
     batches = at_once(lambda _: payments.export(study=study, now=timezone.now()))
