@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from annotations.models import Arm, ArmUtterance, Assignment, AttentionCheck, Participant, Payment, PlatformIdentity, Study
+from annotations.models import Arm, ArmUtterance, Assignment, AttentionCheck, LiveAnswer, Participant, Payment, PlatformIdentity, Study
 from annotations.setup import SetupError, open_study
 from games.admin_pages import Readable, ResultAdmin
 
@@ -213,3 +213,11 @@ class PaymentAdmin(OfVisibleStudies):
     list_filter = ("participant__study", "state", "currency")
     list_select_related = ("participant",)
     search_fields = ("participant__code", "batch")
+
+
+@admin.register(LiveAnswer)
+class LiveAnswerAdmin(ResultAdmin):
+    list_display = ("assignment", "state", "error", "seed", "worker", "created_at", "finished_at")
+    list_filter = ("state", "assignment__participant__study")
+    list_select_related = ("assignment__participant",)
+    search_fields = ("assignment__participant__code", "error")

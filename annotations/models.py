@@ -324,6 +324,30 @@ class Assignment(models.Model):
         return self.judgment is not None and self.utterance is not None and self.judgment.accepted == bool(self.utterance.is_correct)
 
 
+class LiveAnswer(models.Model):
+    """What a live arm's speaker was asked to say to one person, and what came of it: made by whoever takes it on, so that only one does."""
+
+    class State(models.TextChoices):
+        WRITING = "writing"
+        SAID = "said"
+        LATE = "late"
+        "Not there when the answer had to begin."
+        FAILED = "failed"
+
+    assignment = models.OneToOneField(Assignment, models.CASCADE, related_name="live")
+    state = models.CharField(max_length=10, choices=State, default=State.WRITING)
+    seed = models.PositiveIntegerField(default=0)
+    "With the speaker and the question it makes the text again."
+    error = models.CharField(max_length=300, blank=True)
+    "Why nothing was said."
+    worker = models.CharField(max_length=100, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.assignment}: {self.state}"
+
+
 class PaymentQuerySet(models.QuerySet["Payment"]):
     def for_page(self, study: Study) -> Self:
         """With the person and who they are to the platform."""

@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.contrib.admin.views.decorators import staff_member_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -30,7 +29,7 @@ def overview(request: HttpRequest, name: str) -> HttpResponse:
     page = Paginator(Payment.objects.for_page(study), PEOPLE_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "study": study,
-        "may_change": _may_change(request, study),
+        "may_change": study.may_change(request.user),
         "outcomes": payments.by_outcome(study),
         "due": payments.due(study),
         "batches": payments.batches(study),
@@ -79,16 +78,11 @@ def download(request: HttpRequest, name: str, batch: str, file: str) -> HttpResp
 
 
 def _visible(request: HttpRequest, name: str) -> Study:
-    studies = Study.objects.all() if request.user.is_superuser else Study.objects.filter(Q(owner=request.user.pk) | Q(observers=request.user.pk))
-    return get_object_or_404(studies.distinct(), name=name)
-
-
-def _may_change(request: HttpRequest, study: Study) -> bool:
-    return bool(request.user.is_superuser) or (study.owner_id is not None and study.owner_id == request.user.pk)
+    return get_object_or_404(Study.objects.visible_to(request.user), name=name)
 
 
 def _changeable(request: HttpRequest, name: str) -> Study:
     study = _visible(request, name)
-    if not _may_change(request, study):
+    if not study.may_change(request.user):
         raise PermissionDenied
     return study

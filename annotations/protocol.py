@@ -160,6 +160,8 @@ class Protocol:
     "Those that a person may choose from; the first is the default."
     pace: float = 0.0
     "For live arms: seconds in which every answer is streamed, the same for all arms, recorded ones too. 0: shown at once."
+    lead: float = 4.0
+    "With a pace: seconds that everybody has for the question before any answer begins; a live one that is not there by then is replaced."
     draw: Draw = field(default_factory=Draw)
     measures: Measures = field(default_factory=Measures)
     timing: Timing = field(default_factory=Timing)

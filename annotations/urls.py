@@ -5,6 +5,7 @@ from typing import Any
 from django.urls import include, path
 
 from annotations import export_views, payment_views, results_views, views
+from annotations.consumers import AnswerConsumer
 
 app_name = "annotations"
 
@@ -31,3 +32,5 @@ urlpatterns: list[Any] = [
     path("", views.studies, name="studies"),
     path("<slug:name>/", include(study_urls)),
 ]
+
+websocket_urlpatterns: list[Any] = [path("s/<slug:name>/live/<int:position>/", AnswerConsumer.as_asgi())]
