@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from annotations import live
 from annotations.models import Assignment, Study
-from annotations.views import COOKIE, COOKIE_SECONDS
+from annotations.views import COOKIE, COOKIE_SECONDS, cookie_salt
 
 OVER = 1000
 
@@ -85,6 +85,6 @@ class AnswerConsumer(AsyncJsonWebsocketConsumer):
 def participant_code(cookies: dict[str, str], study: str) -> str | None:
     """As the pages know the participant: by the cookie that this study signed."""
     try:
-        return signing.get_cookie_signer(salt=f"{COOKIE}annotations.participant/{study}").unsign(cookies[COOKIE], max_age=COOKIE_SECONDS)
+        return signing.get_cookie_signer(salt=COOKIE + cookie_salt(study)).unsign(cookies[COOKIE], max_age=COOKIE_SECONDS)
     except (KeyError, signing.BadSignature):
         return None

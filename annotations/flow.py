@@ -8,6 +8,7 @@ is not this person's to make yet raises `NotShown`, one into a study that is not
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from django.db import transaction
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from annotations import assignment, exclusion, payments, texts
+from annotations import assignment, exclusion, live, payments, texts
 from annotations.models import ArmUtterance, Assignment, AttentionCheck, Participant, Study
 from games.models import Judgment
 
@@ -57,6 +58,13 @@ class Round:
     text: str
     seconds: float
     "Since it was shown first."
+    to_come: float = 0.0
+    "Seconds until its answer has been streamed; 0: it is here, as `text`."
+
+    @property
+    def reload_in(self) -> int:
+        """Whole seconds after which a page without JavaScript finds the answer."""
+        return math.ceil(self.to_come) + 1
 
 
 @dataclass(frozen=True)
@@ -167,7 +175,7 @@ def answer(
 
     Raises:
         NotShown: no such round, or it comes later.
-        TooEarly: within the minimum reading time.
+        TooEarly: within the minimum reading time, or before the answer has been streamed.
         NotOpen: the study was paused or closed meanwhile.
     """
     now = now or timezone.now()
@@ -181,8 +189,11 @@ def answer(
         return _shown(following, now) if following else None
     _refuse_if_not_open(participant)
     seconds = (now - row.shown_at).total_seconds()
-    if max(0.0, seconds) < participant.study.rules.timing.min_seconds:
-        raise TooEarly(participant.study.rules.timing.min_seconds - max(0.0, seconds))
+    rules = participant.study.rules
+    if (missing := max(rules.timing.min_seconds, live.schedule(rules).ends) - max(0.0, seconds)) > 0:
+        raise TooEarly(missing)
+    if rules.pace:
+        row = live.decide(row)
     stamp: dict[str, Any] = {"answered_at": now, "note": note[:WORDS_MAX]}
     failed = 0
     if row.check_shown is not None:
@@ -235,9 +246,12 @@ def _rows(participant: Participant) -> QuerySet[Assignment]:
 def _shown(row: Assignment, now: dt.datetime) -> Round:
     if row.shown_at is None:
         Assignment.objects.filter(pk=row.pk, shown_at__isnull=True).update(shown_at=now)
-    question, text = (row.check_shown.question, row.check_shown.answer) if row.check_shown else (str(row.question), str(row.utterance or ""))
+    question = row.check_shown.question if row.check_shown else str(row.question)
+    seconds, rules = (now - (row.shown_at or now)).total_seconds(), row.participant.study.rules
+    text = live.heard(assignment=row, rules=rules, seconds=seconds)
+    to_come = 0.0 if text is not None else live.schedule(rules).ends - seconds
     total: int = row.total  # type: ignore[attr-defined]  # annotated by _rows
-    return Round(row.position, total, question, text, (now - (row.shown_at or now)).total_seconds())
+    return Round(row.position, total, question, text or "", seconds, to_come)
 
 
 # After the rounds

@@ -52,9 +52,9 @@ def heard(*, assignment: Assignment, rules: Protocol, seconds: float) -> str | N
 
     Needs `utterance` and `check_shown` loaded; where nothing is streamed it costs no query.
     """
-    if seconds < schedule(rules).ends:
-        return None
     if rules.pace:
+        if seconds < schedule(rules).ends:
+            return None
         assignment = decide(assignment)
     return assignment.check_shown.answer if assignment.check_shown else str(assignment.utterance or "")
 
@@ -71,7 +71,8 @@ def decide(assignment: Assignment) -> Assignment:
 
 @transaction.atomic
 def _too_late(assignment: int) -> None:
-    """Close the live answer unless it has been said; whoever is still writing it finds it closed."""
+    """Close the live answer unless it has been said; whoever is still writing it finds it closed. Locks as everywhere: first the assignment."""
+    Assignment.objects.select_for_update().get(pk=assignment)
     over = {"state": LiveAnswer.State.LATE, "finished_at": timezone.now()}
     _, is_new = LiveAnswer.objects.get_or_create(assignment_id=assignment, defaults=over)
     closed = is_new or LiveAnswer.objects.filter(assignment=assignment, state=LiveAnswer.State.WRITING).update(**over)

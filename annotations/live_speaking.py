@@ -156,6 +156,7 @@ def _fail(row: Assignment, why: str) -> None:
 
 
 def _close(row: Assignment, state: str, error: str = "") -> bool:
-    """Whether it was still open: of this and the decision that it is too late, one comes first."""
+    """Whether it was still open: of this and the decision that it is too late, one comes first. Locks as everywhere: first the assignment."""
+    Assignment.objects.select_for_update().get(pk=row.pk)
     rows = LiveAnswer.objects.filter(assignment=row, state=LiveAnswer.State.WRITING)
     return bool(rows.update(state=state, error=error, finished_at=timezone.now()))

@@ -184,7 +184,7 @@ def _study(name: str) -> Study:
 
 def _participant(request: HttpRequest, name: str) -> Participant | None:
     """By the cookie, in one query; with the study. In a draft there are previews alone."""
-    code = request.get_signed_cookie(COOKIE, default=None, salt=_salt(name))
+    code = request.get_signed_cookie(COOKIE, default=None, salt=cookie_salt(name))
     if not code:
         return None
     participant = Participant.objects.select_related("study").filter(code=code, study__name=name).first()
@@ -196,7 +196,7 @@ def remember(response: HttpResponse, participant: Participant) -> HttpResponse:
     response.set_signed_cookie(
         COOKIE,
         participant.code,
-        salt=_salt(participant.study.name),
+        salt=cookie_salt(participant.study.name),
         max_age=COOKIE_SECONDS,
         path=participant.study.get_absolute_url(),
         secure=settings.SESSION_COOKIE_SECURE,
@@ -210,7 +210,7 @@ def _by_htmx(request: HttpRequest) -> bool:
     return bool(request.htmx)  # type: ignore[attr-defined]  # set by HtmxMiddleware
 
 
-def _salt(name: str) -> str:
+def cookie_salt(name: str) -> str:
     return f"annotations.participant/{name}"
 
 

@@ -18,7 +18,7 @@ from annotations import live, live_speaking
 from annotations.live_speaking import Voices, speak
 from annotations.models import Assignment, LiveAnswer
 from annotations.protocol import Protocol
-from annotations.views import COOKIE
+from annotations.views import COOKIE, cookie_salt
 from games.models import Utterance
 from games.registry import ensure_bundled_speaker
 from games.speakers.base import SpeakerError
@@ -255,7 +255,7 @@ def in_a_loop(test):
 
 def cookie_of(row: Assignment, study: str | None = None) -> bytes:
     name = study or row.participant.study.name
-    signed = signing.get_cookie_signer(salt=f"{COOKIE}annotations.participant/{name}").sign(row.participant.code)
+    signed = signing.get_cookie_signer(salt=COOKIE + cookie_salt(name)).sign(row.participant.code)
     return f"{COOKIE}={signed}".encode()
 
 
