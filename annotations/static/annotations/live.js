@@ -1,7 +1,9 @@
-// Writes the answer of a round as it comes, word by word. Where no websocket comes through, the page is loaded again when the answer is whole.
+// Writes the answer of a round as it comes, word by word. Where no websocket comes through, the page is loaded again when the answer is whole; where one
+// has gone silent, a little later.
 "use strict";
 
 {
+  const SILENT_MS = 4000;
   let socket = null;
   let whole = 0;
 
@@ -22,8 +24,14 @@
       place.removeAttribute("aria-busy"); // now a screen reader reads it, whole
       document.dispatchEvent(new CustomEvent("live:complete"));
     });
+    const end = performance.now() + Number(place.dataset.live) * 1000;
+    const reloadAfter = (ms) => {
+      clearTimeout(whole);
+      whole = setTimeout(() => location.reload(), Math.max(0, end - performance.now()) + ms);
+    };
+    mine.addEventListener("close", () => mine === socket && place.hasAttribute("aria-busy") && reloadAfter(500));
     socket = mine;
-    whole = setTimeout(() => location.reload(), (Number(place.dataset.live) + 0.5) * 1000);
+    reloadAfter(SILENT_MS);
   };
 
   document.addEventListener("DOMContentLoaded", follow);
