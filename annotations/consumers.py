@@ -12,7 +12,7 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
-from django.core import signing
+from django.http import HttpRequest
 from django.utils import timezone
 
 from annotations import live
@@ -83,8 +83,7 @@ class AnswerConsumer(AsyncJsonWebsocketConsumer):
 
 
 def participant_code(cookies: dict[str, str], study: str) -> str | None:
-    """As the pages know the participant: by the cookie that this study signed."""
-    try:
-        return signing.get_cookie_signer(salt=COOKIE + cookie_salt(study)).unsign(cookies[COOKIE], max_age=COOKIE_SECONDS)
-    except (KeyError, signing.BadSignature):
-        return None
+    """As the pages know the participant: by the cookie that this study signed. A request is what Django reads such a cookie from."""
+    request = HttpRequest()
+    request.COOKIES = cookies
+    return request.get_signed_cookie(COOKIE, default=None, salt=cookie_salt(study), max_age=COOKIE_SECONDS)

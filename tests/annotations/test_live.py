@@ -8,8 +8,8 @@ import io
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from channels.testing import WebsocketCommunicator
-from django.core import signing
 from django.core.management import call_command
+from django.http import HttpResponse
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -255,8 +255,9 @@ def in_a_loop(test):
 
 def cookie_of(row: Assignment, study: str | None = None) -> bytes:
     name = study or row.participant.study.name
-    signed = signing.get_cookie_signer(salt=COOKIE + cookie_salt(name)).sign(row.participant.code)
-    return f"{COOKIE}={signed}".encode()
+    response = HttpResponse()
+    response.set_signed_cookie(COOKIE, row.participant.code, salt=cookie_salt(name))
+    return f"{COOKIE}={response.cookies[COOKIE].value}".encode()
 
 
 def socket_of(row: Assignment, cookie: bytes, position: int = 1) -> WebsocketCommunicator:

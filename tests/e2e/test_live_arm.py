@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -94,10 +95,11 @@ def test_answers_are_written_word_by_word_and_the_verdict_opens_at_the_end(page:
 def test_without_javascript_the_answer_is_there_whole_after_a_reload(browser: Browser, site: Site) -> None:
     page = browser.new_context(java_script_enabled=False).new_page()
     enter(page, site)
-    expect(page.locator(".answer")).to_contain_text("is being written")
-    assert not {"Paris", "Lyon"} & set(page.content().replace(",", " ").replace(".", " ").split())
-    expect(page.locator(".answer")).to_contain_text("is", timeout=15_000)
-    expect(page.locator(".answer")).not_to_contain_text("is being written", timeout=15_000)
+    answer = page.locator(".answer")
+    expect(answer).to_contain_text("is being written")
+    assert not re.search("Paris|Lyon", page.content())
+    expect(answer).not_to_contain_text("is being written", timeout=15_000)
+    expect(answer).to_contain_text(re.compile("Paris|Lyon"))
     page.get_by_role("button", name="Accept").click()
     expect(page.locator(".round-progress p")).to_have_text("2 of 4")
 
