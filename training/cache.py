@@ -14,6 +14,7 @@ from games.models import Dataset, Game, Speaker, Split
 from training.answers import game_of
 from training.evaluation import play_out
 from training.models import PairSet, TrainingRun
+from training.registry import RunError
 from training.runner import run_in_foreground, start_run
 from training.trainers import needs
 from training.trainers.presets import config as whole_config
@@ -38,6 +39,8 @@ def cached_run(
     Raises:
         RunError, ConfigError: it could not be trained.
     """
+    if not pair_set and not games:
+        raise RunError(f"Name what {method} learns from: a pair set or games. A run is found again by its data.")
     whole = whole_config(default_preset(base.base_model, method), method, config or {})
     data = [pair_set.digest] if pair_set else sorted(_facts(game) for game in games)
     told = json.dumps([base.digest or base.name, whole, seed, data], sort_keys=True)
