@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from games.models import Dataset, Game, Speaker, Split
+from games.models import Dataset, Game, Listener, Speaker, Split
 from training.answers import game_of
 from training.evaluation import play_out
 from training.models import PairSet, TrainingRun
@@ -33,6 +33,7 @@ def cached_run(
     seed: int = 0,
     pair_set: PairSet | None = None,
     games: Sequence[Game] = (),
+    listener: Listener | None = None,
 ) -> TrainingRun:
     """The run with these settings, whoever asked for it first; a draft for a worker or the foreground if nobody has.
 
@@ -42,10 +43,10 @@ def cached_run(
     if not pair_set and not games:
         raise RunError(f"Name what {method} learns from: a pair set or games. A run is found again by its data.")
     whole = whole_config(default_preset(base.base_model, method), method, config or {})
-    data = [pair_set.digest] if pair_set else sorted(_facts(game) for game in games)
+    data = [pair_set.digest] if pair_set else [*sorted(_facts(game) for game in games), *([listener.name] if listener else [])]
     told = json.dumps([base.digest or base.name, whole, seed, data], sort_keys=True)
     name = f"{method}-{seed}-{hashlib.sha256(told.encode()).hexdigest()[:10]}"
-    return start_run(method=method, base=base, config=whole, seed=seed, name=name, pair_set=pair_set, games=games)
+    return start_run(method=method, base=base, config=whole, seed=seed, name=name, pair_set=pair_set, games=games, listener=listener)
 
 
 def _facts(game: Game) -> str:

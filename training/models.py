@@ -73,6 +73,8 @@ class TrainingRun(Job):
     base = models.ForeignKey(Speaker, models.PROTECT, related_name="runs")
     pair_set = models.ForeignKey(PairSet, models.PROTECT, null=True, blank=True, related_name="runs")
     games = models.ManyToManyField(Game, related_name="runs", blank=True)
+    listener = models.ForeignKey(Listener, models.PROTECT, null=True, blank=True, related_name="runs")
+    "Whose judgments it learns from, where the method needs single judgments."
     "Whose graded answers it learns from, for a method that needs answers."
     config = models.JSONField(default=dict)
     "The method's configuration dataclass, whole."

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from games.grading import MASK, normalise
-from games.models import Game, Judgment, Listener, Speaker, Split
+from games.models import Game, Judgment, Listener, Question, Speaker, Split
 from games.prompts import STYLES
 from training.models import PairSet, PreferencePair
 from training.preferences import BUNDLED, ROUNDING, Options, PairError, acceptance_threshold, candidates, check_types, select, type_counts
@@ -238,6 +238,20 @@ def differs_at(rejected: str, rejected_masked: str, chosen_masked: str) -> int:
     tone, other = (masked.rpartition(MASK)[2].rstrip() for masked in (rejected_masked, chosen_masked))
     shared = next((place for place, (one, another) in enumerate(zip(tone, other, strict=False)) if one != another), min(len(tone), len(other)))
     return len(completion(rejected)) - len(tone) + shared
+
+
+def judgment_rows(*, speaker: Speaker, listener: Listener, games: Sequence[Game], threshold: str, prompt_style: str) -> list[dict[str, Any]]:
+    """Every judged answer of these games (none: of all on training questions) as `lacie-kto` reads it: one row an utterance.
+
+    `threshold`: `median`, `verdict` or a number, as in `training.preferences.Options`.
+    """
+    cut = threshold if threshold in ("median", "verdict") else float(threshold)
+    heard, _ = prepare(judged(speaker, listener, games), Options(threshold=cut))
+    texts = dict(Question.objects.filter(pk__in=heard["question"].unique().tolist()).values_list("pk", "text"))
+    style = STYLES[prompt_style]
+    columns = ["id", "question", "text", "answer", "correct", "accepted", "probability"]
+    rows: list[dict[str, Any]] = json.loads(heard[columns].sort_values("id").to_json(orient="records"))
+    return [{**row, "prompt": style(texts[row["question"]]), "completion": completion(row.pop("text"))} for row in rows]
 
 
 def unpaired_rows(pairs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -141,6 +141,8 @@ def card(run: TrainingRun) -> str:
             f"Pair set `{pairs.name}` ({pairs.pairs.count()} pairs): rule `{pairs.rule}`, utterances of `{pairs.speaker}` judged by the "
             f"{pairs.listener.kind} listener `{pairs.listener}`. Pairs by type: {types}. Digest `{pairs.digest[:16]}`."
         ]
+    if run.listener:
+        data.append(f"Single judgments of the {run.listener.kind} listener `{run.listener}` on what `{run.base}` said to training questions.")
     games = run.games.select_related("speaker", "dataset")
     data += [f"Graded answers of {game}: {game.samples} samples a question at temperature {game.temperature}, seed {game.seed}." for game in games]
     tables = [part for name, rows in run.tables.items() for part in (f"## {name.capitalize()}", _rows(rows))]

@@ -24,10 +24,10 @@ from django.utils import timezone
 
 from games.foreground import in_foreground
 from games.jobs import Cancelled, Lease
-from games.models import Game, Speaker
+from games.models import Game, Listener, Speaker
 from training.answers import FILES, answer_rows, refuse_games, usual_games
 from training.models import PairSet, TrainingRun
-from training.pairs import preference_rows
+from training.pairs import judged, judgment_rows, preference_rows
 from training.registry import RunError, model_path, publish, refuse_taken_name, run_folder
 from training.trainers import METHODS, needs
 from training.trainers.base import PARENT
@@ -52,11 +52,12 @@ def start_run(
     name: str,
     pair_set: PairSet | None = None,
     games: Sequence[Game] = (),
+    listener: Listener | None = None,
 ) -> TrainingRun:
     """The run with these settings, as a draft for a worker or `run_in_foreground`. Asking again for the same gives the one that is there.
 
-    `pair_set`, or `games` with graded answers (none named: all that `training.answers.usual_games` finds): what the method needs. `config`:
-    what differs from the defaults for this base (the bundled speaker's recipe, or the paper's numbers).
+    `pair_set`, or `games` with graded answers (none named: all that `training.answers.usual_games` finds), or `listener` with its judgments of
+    `games`: what the method needs. `config`: what differs from the defaults for this base (the bundled speaker's recipe, or the paper's numbers).
 
     Raises:
         RunError: it could not be trained, or the name is taken by a run with other settings; nothing is written.
@@ -64,9 +65,9 @@ def start_run(
     """
     whole = whole_config(default_preset(base.base_model, method), method, config)
     learns_from = list(games) or (usual_games(base) if needs(method).kind == "answers" else [])
-    _refuse_impossible(method, base, pair_set, learns_from)
-    asked = {"method": method, "base": base, "pair_set": pair_set, "config": whole, "seed": seed}
-    found = TrainingRun.objects.select_related("base", "pair_set").filter(name=name).first()
+    _refuse_impossible(method, base, pair_set, learns_from, listener)
+    asked = {"method": method, "base": base, "pair_set": pair_set, "listener": listener, "config": whole, "seed": seed}
+    found = TrainingRun.objects.select_related("base", "pair_set", "listener").filter(name=name).first()
     if found:
         differing = [key for key, value in asked.items() if getattr(found, key) != value]
         if {game.pk for game in found.games.all()} != {game.pk for game in learns_from}:
@@ -81,11 +82,15 @@ def start_run(
     return run
 
 
-def _refuse_impossible(method: str, base: Speaker, pair_set: PairSet | None, games: Sequence[Game]) -> None:
+def _refuse_impossible(method: str, base: Speaker, pair_set: PairSet | None, games: Sequence[Game], listener: Listener | None) -> None:
     if base.backend != "local":
         raise RunError(f"{base} is a {base.backend!r} speaker: only 'local' ones have weights to train. Give another --base.")
     wanted = needs(method)
-    if wanted.kind == "answers":
+    if listener and wanted.kind != "judgments":
+        raise RunError(f"The method {method} learns from {wanted.kind}, not from single judgments: leave --listener out.")
+    if wanted.kind == "judgments":
+        _refuse_judgments(method, base, pair_set, games, listener)
+    elif wanted.kind == "answers":
         if pair_set:
             raise RunError(f"The method {method} learns from graded answers, not from pairs: give --game in place of --pairs.")
         refuse_games(method, base, games, of_others=wanted.of_others, validation=wanted.validation)
@@ -106,6 +111,15 @@ def _refuse_pairs(method: str, pair_set: PairSet | None, games: Sequence[Game]) 
         raise RunError(
             f"The pairs {pair_set.name!r} are made by the rule {pair_set.rule!r}; the method {method!r} needs its own: build_pairs --rule {method}."
         )
+
+
+def _refuse_judgments(method: str, base: Speaker, pair_set: PairSet | None, games: Sequence[Game], listener: Listener | None) -> None:
+    if pair_set or listener is None:
+        raise RunError(f"The method {method} learns from single judgments: name whose with --listener, in place of --pairs.")
+    if games:
+        refuse_games(method, base, games, of_others=False, validation=False)
+    if judged(base, listener, games).empty:
+        raise RunError(f"{listener} has no usable judgment of what {base} said to training questions. Play a game with both: manage.py play_game.")
 
 
 def prepare_folder(run: TrainingRun) -> Folder:
@@ -138,6 +152,10 @@ def _rows(run: TrainingRun) -> dict[str, list[dict[str, Any]]]:
     if run.pair_set:
         return {"train.jsonl": preference_rows(run.pair_set, prompt_style=run.base.prompt_style)}
     games = list(run.games.all())
+    if run.listener:
+        style, threshold = run.base.prompt_style, run.config["threshold"]
+        rows = judgment_rows(speaker=run.base, listener=run.listener, games=games, threshold=threshold, prompt_style=style)
+        return {"train.jsonl": rows}
     return {name: answer_rows(games, split) for split, name in FILES.items()}
 
 

@@ -16,6 +16,7 @@ ESTIMATORS: dict[str, str] = {
     "p-true": "games.estimators.p_true.PTrue",
     "sequence-probability": "games.estimators.sequence.SequenceProbability",
     "self-consistency": "games.estimators.consistency.SelfConsistency",
+    "calibration-tuned": "games.estimators.tuned.CalibrationTuned",
 }
 
 

@@ -24,17 +24,25 @@ class TooFew(ValueError):
 
 def temperature(confidence: Sequence[float], correct: Sequence[bool]) -> Map:
     """σ(logit(p) / T) with the T in [0.05, 20] that makes `correct` likeliest."""
+    best = scale(_logit(np.asarray(confidence, dtype=float)), correct)
+    return lambda given: 1 / (1 + np.exp(-_logit(np.asarray(given, dtype=float)) / best))
+
+
+def scale(logits: Sequence[float] | Floats, correct: Sequence[bool]) -> float:
+    """The T itself, of logits.
+
+    Raises:
+        TooFew: there is not enough to fit on.
+    """
     from scipy.optimize import minimize_scalar
 
-    p, y = _checked(confidence, correct)
-    logits = _logit(p)
+    given, y = _checked(logits, correct)
 
     def loss(log_t: float) -> float:
-        z = logits / np.exp(log_t)
+        z = given / np.exp(log_t)
         return float(np.mean(np.logaddexp(0, z) - y * z))
 
-    best = float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
-    return lambda given: 1 / (1 + np.exp(-_logit(np.asarray(given, dtype=float)) / best))
+    return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
 
 
 def isotonic(confidence: Sequence[float], correct: Sequence[bool]) -> Map:
@@ -49,7 +57,7 @@ def isotonic(confidence: Sequence[float], correct: Sequence[bool]) -> Map:
 RECALIBRATIONS: dict[str, Callable[[Sequence[float], Sequence[bool]], Map]] = {"temperature": temperature, "isotonic": isotonic}
 
 
-def _checked(confidence: Sequence[float], correct: Sequence[bool]) -> tuple[Floats, Floats]:
+def _checked(confidence: Sequence[float] | Floats, correct: Sequence[bool]) -> tuple[Floats, Floats]:
     if len(confidence) < FEWEST:
         raise TooFew(f"{len(confidence)} graded answers with a confidence are too few to fit a calibration on; give at least {FEWEST}.")
     return np.asarray(confidence, dtype=float), np.asarray(correct, dtype=float)

@@ -45,6 +45,7 @@ class LocalSpeaker:
             raise SpeakerError("A local speaker needs torch and transformers: pip install -r requirements.txt")
         self.style = spec.prompt_style
         self.name = spec.base_model
+        self.adapter = spec.adapter
         try:
             self.model, self.tokenizer = _load(spec)
         except (RuntimeError, MemoryError) as error:
@@ -252,6 +253,8 @@ def _options(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _with_adapter(model: Any, folder: str, *, merge: bool) -> Any:
     """Merged into the weights where they are not quantised: as fast as the base then."""
+    if (Path(folder) / "calibration.json").exists() and not (Path(folder) / "adapter_config.json").exists():
+        return model  # a probe (`games.estimators.tuned`) leaves the weights as they are
     if not (Path(folder) / "adapter_config.json").exists():
         raise SpeakerError(f"There is no adapter in {folder}: adapter_config.json is missing. Publish the run again, or mend the speaker's row.")
     if importlib.util.find_spec("peft") is None:

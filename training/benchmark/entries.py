@@ -31,6 +31,7 @@ class Look(NamedTuple):
 LISTENER = Look("listener")
 NUMBER, PHRASE = Look("stated", "verbalised-number"), Look("stated", "verbalised-phrase")
 P_TRUE = Look("computed", "p-true")
+TUNED = Look("computed", "calibration-tuned")
 BASE_LOOK = {"listener": LISTENER, "stated": NUMBER, "computed": P_TRUE}
 """What a look of a method is held against if the base has not the very same."""
 
@@ -62,10 +63,10 @@ ENTRIES: dict[str, Entry] = {
     "metacognition-single": Entry((NUMBER,), "metacognition", {"tasks": "single"}, pairwise=True),
     "metacognition-pairwise": Entry((NUMBER,), "metacognition", {"tasks": "pairwise"}, pairwise=True),
     "metacognition-both": Entry((NUMBER,), "metacognition", {"tasks": "both"}, pairwise=True),
-    "calibration-tuning-probe": Entry((P_TRUE,), "calibration-tuning", {"variant": "probe"}),
-    "calibration-tuning-lora": Entry((P_TRUE,), "calibration-tuning", {"variant": "lora"}),
-    "calibration-tuning-lora-prompt": Entry((P_TRUE,), "calibration-tuning", {"variant": "lora-prompt"}),
-    "calibration-tuning-lora-prompt-no-jsd": Entry((P_TRUE,), "calibration-tuning", {"variant": "lora-prompt", "regulariser": "none"}),
+    "calibration-tuning-probe": Entry((TUNED,), "calibration-tuning", {"variant": "probe"}),
+    "calibration-tuning-lora": Entry((TUNED,), "calibration-tuning", {"variant": "lora"}),
+    "calibration-tuning-lora-prompt": Entry((TUNED,), "calibration-tuning", {"variant": "lora-prompt"}),
+    "calibration-tuning-lora-prompt-no-jsd": Entry((TUNED,), "calibration-tuning", {"variant": "lora-prompt", "keep": "off"}),
     "rewarding-doubt": Entry((NUMBER,), "rewarding-doubt"),
 }
 

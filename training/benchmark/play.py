@@ -232,13 +232,17 @@ class Stage:
     def _run(self, entry: Entry, seed: int) -> TrainingRun:
         base = self.job.base
         overrides = {**_known(entry.method, self.job.settings), **entry.settings}
-        learns: dict[str, Any] = {"pair_set": None, "games": []}
-        if needs(entry.method).kind == "pairs":
+        learns: dict[str, Any] = {"pair_set": None, "games": [], "listener": None}
+        kind = needs(entry.method).kind
+        if kind == "pairs":
             learns["pair_set"] = self._pairs(entry.method, seed)
+        elif kind == "judgments":
+            learns |= {"games": [self._base_game(Split.TRAIN, seed)], "listener": self.job.listener}
         else:
             learns["games"] = [self._base_game(split, seed) for split in (Split.TRAIN, Split.VALIDATION)]
         whole = whole_config(default_preset(base.base_model, entry.method), entry.method, overrides)
-        same = TrainingRun.objects.filter(method=entry.method, base=base, config=whole, seed=seed, pair_set=learns["pair_set"])
+        taught = {"pair_set": learns["pair_set"], "listener": learns["listener"]}
+        same = TrainingRun.objects.filter(method=entry.method, base=base, config=whole, seed=seed, **taught)
         for run in same.filter(state=TrainingRun.State.DONE, speaker__isnull=False):
             if {game.pk for game in run.games.all()} == {game.pk for game in learns["games"]}:
                 return run  # under a name of its own, as the demo's

@@ -1,9 +1,10 @@
 """The table of training methods: what is stored in a run → the module that trains, run as `python -m MODULE FOLDER`.
 
 Each module has a frozen dataclass `Config` (the method's every number, with the paper's defaults), `PRESETS` (named sets of overrides, the paper's
-first), `train(job, folder, stopping)`, and what it learns from: `NEEDS`, `pairs` or `answers`. With `answers` it may also say `VALIDATION = True`
-(answers to validation questions are needed too), `OF_OTHERS = True` (another speaker's answers will do) and `PROMPT_STYLE` (how the trained speaker
-is asked, if not as its base). Importing one imports no torch. Adding a method is one file, one line here, one test, one heading in `docs/`.
+first), `train(job, folder, stopping)`, and what it learns from: `NEEDS`, `pairs`, `answers` or `judgments`. With `answers` it may also say
+`VALIDATION = True` (answers to validation questions are needed too), `OF_OTHERS = True` (another speaker's answers will do) and `PROMPT_STYLE` (how
+the trained speaker is asked, if not as its base). Importing one imports no torch. Adding a method is one file, one line here, one test, one heading
+in `docs/`.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from training.trainers.config import ConfigError
 
 METHODS: dict[str, str] = {
     "lacie": "training.trainers.lacie",
+    "lacie-kto": "training.trainers.lacie_kto",
     "truthful": "training.trainers.truthful",
     "linguistic-sft": "training.trainers.linguistic_sft",
     "metacognition": "training.trainers.metacognition",
+    "calibration-tuning": "training.trainers.calibration_tuning",
+    "rewarding-doubt": "training.trainers.rewarding_doubt",
 }
 
 
@@ -27,7 +31,7 @@ class Needs:
     """What a method learns from."""
 
     kind: str
-    "`pairs` or `answers`."
+    "`pairs`, `answers` or `judgments`."
     validation: bool = False
     of_others: bool = False
     prompt_style: str = ""

@@ -15,6 +15,8 @@ NAMES = {
     "rewards/margins": "margin",
     "rewards/accuracies": "accuracy",
     "mean_token_accuracy": "token_accuracy",
+    "reward": "reward",
+    "kl": "kl",
     "learning_rate": "lr",
     "eval_loss": "eval_loss",
     "eval_rewards/margins": "eval_margin",

@@ -60,13 +60,17 @@ def finetune(
 def _finish(trainer: Any, tokenizer: Any, config: Any, folder: Folder, counts: dict[str, Any], last: Callable[[], dict[str, Any]]) -> None:
     """Write the result, `metrics.json` last, and drop what only a resumed run would need."""
     save(trainer.accelerator.unwrap_model(trainer.model), folder, tokenizer=tokenizer if config.full else None)
-    logged: dict[str, Any] = next((line for line in reversed(folder.progress()) if "loss" in line), {})
     trainable = sum(weights.numel() for weights in trainer.model.parameters() if weights.requires_grad)
-    metrics = {**logged, "step": config.steps, "total": config.steps, **counts, "trainable_parameters": trainable, **last()}
-    folder.write("metrics.json", metrics)
+    conclude(folder, steps=config.steps, figures={**counts, "trainable_parameters": trainable, **last()})
+
+
+def conclude(folder: Folder, *, steps: int, figures: dict[str, Any]) -> None:
+    """`metrics.json`, and nothing kept that only a resumed run would need."""
+    logged: dict[str, Any] = next((line for line in reversed(folder.progress()) if "loss" in line), {})
+    folder.write("metrics.json", {**logged, "step": steps, "total": steps, **figures})
     shutil.rmtree(folder.checkpoints, ignore_errors=True)
     shutil.rmtree(folder.path / "prepared", ignore_errors=True)
-    say(f"Done: {config.steps} steps.")
+    say(f"Done: {steps} steps.")
 
 
 def fitting(rows: Rows, longest: Callable[[Rows], Sequence[int]], max_length: int, what: str) -> tuple[Rows, list[int]]:

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from games.jobs import Busy, Cancelled, LeaseLost
-from games.models import Game
+from games.models import Game, Listener
 from games.progress import bar
 from training.models import PairSet, TrainingRun
 from training.registry import RunError, base_speaker
@@ -34,6 +34,7 @@ class Command(BaseCommand):
             metavar="ID",
             help="Games whose graded answers it learns from, for the other methods. Default: the base's largest on train and on validation.",
         )
+        parser.add_argument("--listener", help="Whose single judgments it learns from, for lacie-kto; --game then limits them to these games.")
         parser.add_argument(
             "--preset", help="bundled, or the paper's numbers by their name. Default: bundled for the bundled model, else the paper's."
         )
@@ -72,9 +73,16 @@ def _start(given: dict[str, Any]) -> TrainingRun:
     games = Game.objects.in_bulk(given["game"])
     if unknown := [str(pk) for pk in given["game"] if pk not in games]:
         raise RunError(f"There is no game {' and no game '.join(unknown)}. Play one: manage.py play_game.")
+    listener = Listener.objects.filter(name=given["listener"]).first()
+    if given["listener"] and listener is None:
+        names = ", ".join(Listener.objects.values_list("name", flat=True)[:10]) or "none yet"
+        raise RunError(f"There is no listener {given['listener']!r}. There are: {names}.")
     overrides = parse(method, given["set"])
+    if kind == "judgments" and listener and listener.kind == Listener.Kind.HUMAN:
+        overrides = {"threshold": "verdict", **overrides}  # people's own decisions are taken as they are
     config(given["preset"] or "bundled", method, overrides)  # a wrong setting is refused before a row for the base is made
     base = base_speaker(given["base"])
     whole = config(given["preset"] or default_preset(base.base_model, method), method, overrides)
     name = given["name"] or f"{method}-{pair_set or base}-{given['seed']}"
-    return start_run(method=method, base=base, pair_set=pair_set, games=list(games.values()), config=whole, seed=given["seed"], name=name)
+    learns: dict[str, Any] = {"pair_set": pair_set, "games": list(games.values()), "listener": listener}
+    return start_run(method=method, base=base, config=whole, seed=given["seed"], name=name, **learns)
