@@ -17,13 +17,11 @@ from django.db import transaction
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from annotations import assignment, exclusion, live, payments, texts
-from annotations.models import ArmUtterance, Assignment, AttentionCheck, Participant, Study
+from annotations import exclusion, live, material, payments, texts
+from annotations.models import Assignment, AttentionCheck, Participant, Study
 from games.models import Judgment
 
 Step, Outcome = Participant.Step, Participant.Outcome
-UNDER_WAY = dt.timedelta(minutes=30)
-"""What a person was given this recently counts as judged in the draw for the next person; after that they have probably left."""
 MAX_MS = 2**31 - 1
 TRIES = 2
 """At the comprehension check; failing them all asks to return the study."""
@@ -81,6 +79,7 @@ def enter(*, study: Study, code: str, is_bot: bool = False) -> Participant:
     with transaction.atomic():
         participant, _ = study.participants.get_or_create(code=code, defaults={"is_bot": is_bot})
         consent(participant=participant)
+    arrive(participant)
     return participant
 
 
@@ -287,9 +286,31 @@ def dismiss(*, participant: Participant, message: str) -> None:
 
 
 def arrive(participant: Participant, now: dt.datetime | None = None) -> None:
-    """A page is being loaded: note the sign of life, and give new rounds to somebody whose own went back to the others while they were away."""
+    """A page is being loaded: note the sign of life, and draw the rounds of somebody who has come to them, or whose own went back to the others.
+
+    Outside of any transaction, so that people are drawn for at once (`annotations.material`).
+    """
     now = now or timezone.now()
     Participant.objects.filter(pk=participant.pk).update(seen_at=now)
+    at_rounds = participant.step == Step.ROUNDS and not participant.outcome
+    is_open = participant.study.state == Study.State.OPEN or participant.is_preview
+    if at_rounds and is_open and not participant.assignments.open().exists():
+        _give_rounds(participant, now)
+
+
+def _give_rounds(participant: Participant, now: dt.datetime) -> None:
+    is_full = False
+    try:
+        if participant.began_at is None:
+            return material.begin(participant=participant)
+        if material.top_up(participant=participant):
+            return None
+    except material.Full:
+        is_full = True
+    with transaction.atomic():
+        if _take(participant, Step.ROUNDS):
+            return _end(participant, Outcome.FULL, now) if is_full else _go_on(participant, now)
+    return None
 
 
 # How a step leads to the next
@@ -328,9 +349,7 @@ def _go_on(participant: Participant, now: dt.datetime) -> None:
     later = Step.values[Step.values.index(participant.step) + 1 :]
     participant.step = next(step for step in later if not switched_off.get(Step(step)))
     participant.save(update_fields=["step"])
-    if participant.step == Step.ROUNDS:
-        _begin(participant, now)
-    elif participant.step == Step.DEBRIEF:
+    if participant.step == Step.DEBRIEF:
         _end(participant, Outcome.FINISHED, now)
 
 
@@ -341,33 +360,3 @@ def _end(participant: Participant, outcome: str, now: dt.datetime) -> None:
     participant.save(update_fields=["outcome", "finished_at"])
     exclusion.settle(participant=participant)
     payments.settle(participant=participant)
-
-
-def _begin(participant: Participant, now: dt.datetime) -> None:
-    try:
-        with transaction.atomic():
-            _draw(participant)
-    except assignment.NotEnoughMaterial:
-        return _end(participant, Outcome.FULL, now)
-    Participant.objects.filter(pk=participant.pk).update(began_at=now)
-    return None
-
-
-def _draw(participant: Participant) -> None:
-    study = Study.objects.select_for_update().get(pk=participant.study_id)  # one draw after the other, so that each sees the last one's counts
-    material = {
-        assignment.Pair(question, arm): utterance
-        for question, arm, utterance in ArmUtterance.objects.filter(arm__study=study).values_list("question_id", "arm_id", "utterance_id")
-    }
-    judged = dict.fromkeys(material, 0) | {pair: n for pair, n in _judged(study).items() if pair in material}
-    session = assignment.plan(judged=judged, rounds=study.rules.rounds, seed=f"{study.seed}/{study.participants.count()}")
-    Assignment.objects.bulk_create(
-        Assignment(participant=participant, position=position, arm_id=pair.arm, question_id=pair.question, utterance_id=material[pair])
-        for position, pair in enumerate(session, start=1)
-    )
-
-
-def _judged(study: Study) -> dict[assignment.Pair, int]:
-    counted = Q(judgment__excluded="") | Q(judgment__isnull=True, participant__entered_at__gte=timezone.now() - UNDER_WAY)
-    rows = Assignment.objects.filter(counted, arm__study=study).values_list("question_id", "arm_id").annotate(n=Count("id")).order_by()
-    return {assignment.Pair(question, arm): n for question, arm, n in rows}

@@ -75,6 +75,7 @@ def consent(request: HttpRequest, name: str) -> HttpResponse:
         if recruiting.mapping(row).label:
             return _refused(request, row, refused)
         return _consent(request, row, recruiting.arrive(study=row, parameters={}, now=timezone.now()), status=400)
+    flow.arrive(participant)
     return remember(redirect(row), participant)
 
 
@@ -92,6 +93,7 @@ def step(request: HttpRequest, name: str, step: str) -> HttpResponse:
         return _page(request, participant, status=400 if isinstance(refused, Incomplete) else 409)
     except flow.NotOpen:
         pass  # what follows says so
+    flow.arrive(participant)
     return redirect(participant.study.get_absolute_url() + (f"?said={said}" if said else ""))
 
 
@@ -124,6 +126,7 @@ def answer(request: HttpRequest, name: str) -> HttpResponse:
     except flow.TooEarly as early:
         return _again(request, participant, 425, too_early=early.seconds)
     except flow.NotShown:
+        flow.arrive(participant)  # what they were answering may have gone back to the others
         return _page(request, participant, status=409)
     except flow.NotOpen:
         following = None  # what follows says so

@@ -196,7 +196,7 @@ def make_assignment(**kwargs: Any) -> Assignment:
     return Assignment.objects.create(question=kwargs["utterance"].question, **kwargs)
 
 
-def make_open_study(*, questions: int = 12, arms: int = 2, right: bool = True, **kwargs: Any) -> Study:
+def make_open_study(*, questions: int = 12, arms: int = 2, right: bool = True, wanted: int = 20, **kwargs: Any) -> Study:
     """Open, of so many arms that all answer the same questions; the first arm's answers are `right`, the others' the opposite."""
     number = next(_numbers)
     kwargs.setdefault("name", f"study-{number}")
@@ -212,7 +212,7 @@ def make_open_study(*, questions: int = 12, arms: int = 2, right: bool = True, *
         answer = "Paris" if right == (position == 1) else "Lyon"
         for question in asked:
             utterance = make_utterance(speaker=arm.speaker, question=question, answer=answer)
-            arm.shown.create(question=question, utterance=utterance)
+            arm.shown.create(question=question, utterance=utterance, wanted=wanted)
     return study
 
 

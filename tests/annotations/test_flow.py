@@ -52,15 +52,6 @@ def test_the_next_person_is_given_what_the_last_one_was_not() -> None:
     assert not given[0] & given[1]
 
 
-def test_what_a_person_who_left_was_given_is_given_again() -> None:
-    study = make_open_study(questions=10, rounds=10)
-    gone = make_session(study=study)
-    Participant.objects.update(entered_at=timezone.now() - timedelta(hours=1))
-    judged = flow._judged(study)
-    assert gone.assignments.count() == 10
-    assert judged == {}
-
-
 def test_a_judgment_is_stored_for_the_listener_of_the_study() -> None:
     study = make_open_study()
     ada = make_session(study=study, verdicts=[True])
