@@ -256,7 +256,7 @@ def test_the_questions_about_the_person_may_all_be_left_empty(study: Study, ada:
 
 
 def test_who_comes_when_everything_is_given_out_is_told_so_kindly(ada: Client) -> None:
-    make_open_study(name="trivia", questions=2, rounds=4, protocol={"recruiting": {"full": "FULL-1"}})
+    make_open_study(name="trivia", wanted=0, protocol={"recruiting": {"full": "FULL-1"}})
     enter(ada)
     assert Participant.objects.get().outcome == "full"
     assert "nothing left to judge" in page(ada)
