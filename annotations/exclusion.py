@@ -66,17 +66,24 @@ def settle_study(study: Study) -> None:
     _settle(study.participants.all(), study.rules)
 
 
-@transaction.atomic
 def _settle(people: Iterable[Participant], rules: Protocol) -> None:
+    """Reads without a lock, and takes one only where something is to be written: results are read by pages with many figures at once."""
     failed = Count("assignments", filter=Q(assignments__passed=False))
     rows = list(people.annotate(failed=failed).values_list("pk", "excluded", "failed"))  # type: ignore[attr-defined]  # a queryset
     should = {pk: ATTENTION if 0 < rules.exclusion.failed_checks <= failed else "" for pk, _, failed in rows}
-    _mark(Participant, [(pk, excluded, should[pk]) for pk, excluded, _ in rows])
     by_person: dict[int, list[Judgment]] = defaultdict(list)
     judgments = Judgment.objects.filter(assignment__participant__in=should).annotate(person=F("assignment__participant_id")).order_by("id")
     for judgment in judgments.only("knew_answer", "response_ms", "excluded"):
         by_person[judgment.person].append(judgment)
-    _mark(Judgment, [(one.pk, one.excluded, should[pk] or why) for pk, theirs in by_person.items() for one, why in _reasons(theirs, rules)])
+    found = {
+        Participant: _changed((pk, excluded, should[pk]) for pk, excluded, _ in rows),
+        Judgment: _changed((one.pk, one.excluded, should[pk] or why) for pk, theirs in by_person.items() for one, why in _reasons(theirs, rules)),
+    }
+    if any(found.values()):
+        with transaction.atomic():
+            for model, changes in found.items():
+                for reason, keys in changes.items():
+                    model._default_manager.filter(pk__in=keys).update(excluded=reason)
 
 
 def _reasons(judgments: list[Judgment], rules: Protocol) -> Iterable[tuple[Judgment, str]]:
@@ -90,11 +97,10 @@ def _reasons(judgments: list[Judgment], rules: Protocol) -> Iterable[tuple[Judgm
         yield judgment, why
 
 
-def _mark(model: type[Participant] | type[Judgment], rows: Iterable[tuple[int, str, str]]) -> None:
-    """Write (row, as it is, as it should be) where the two differ and a rule, or nothing, stands there."""
+def _changed(rows: Iterable[tuple[int, str, str]]) -> dict[str, list[int]]:
+    """Reason → the rows to mark with it, of (row, as it is, as it should be); only where a rule, or nothing, stands there now."""
     changed: dict[str, list[int]] = defaultdict(list)
     for pk, now, should in rows:
         if now != should and now in RULES:
             changed[should].append(pk)
-    for should, keys in changed.items():
-        model._default_manager.filter(pk__in=keys).update(excluded=should)
+    return changed

@@ -241,7 +241,7 @@ def test_axe_finds_nothing_on_staff_pages(
 def test_the_figure_of_the_results_is_drawn(staff_page: Page, live_server: Any, study: Study) -> None:
     make_session(study=study, verdicts=[True, False, True, True])
     staff_page.goto(f"{live_server.url}/s/trivia/results/")
-    figure = staff_page.get_by_role("img", name=re.compile("Acceptance of right and wrong answers"))
+    figure = staff_page.get_by_role("img", name=re.compile("share of right and of wrong answers accepted"))
     expect(figure).to_be_visible()
     staff_page.wait_for_function("document.querySelector('img.plot').complete")
     assert figure.evaluate("image => image.naturalWidth") > 300
