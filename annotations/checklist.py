@@ -12,10 +12,12 @@ from typing import Literal, NamedTuple
 
 from django.db.models import Count, Q
 
+from annotations import live
 from annotations.blinding import telling_words
 from annotations.models import Arm, Study
 from annotations.protocol import Protocol, contradictions
 from annotations.recruiting import mapping
+from annotations.recruiting import problems as recruiting_problems
 
 
 class Item(NamedTuple):
@@ -109,8 +111,10 @@ def _rules(facts: _Facts) -> Iterator[Item]:
 
 def _recruiting(facts: _Facts) -> Iterator[Item]:
     recruiting, payment = mapping(facts.study), facts.rules.payment
-    if recruiting.token and not facts.study.keys:
-        yield Item("stop", "Entry tokens are asked for, but the platform's public keys are not set: nobody could enter.", "recruiting")
+    for sentence in recruiting_problems(facts.study):
+        yield Item("stop", sentence, "recruiting")
+    for sentence in live.problems(facts.study):
+        yield Item("stop", sentence, "rules")
     if recruiting.platform == "open":
         return
     if not recruiting.return_url:
