@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from django.db.models import Count, Q
 
-from annotations import live
+from annotations import live, payments, texts
 from annotations.blinding import telling_words
 from annotations.models import Arm, Study
 from annotations.protocol import Protocol, contradictions
@@ -87,8 +87,8 @@ def _blind(facts: _Facts) -> Iterator[Item]:
         yield Item("stop", f"The study's link would tell what people hear ({', '.join(telling)}): choose another name.", "basics")
     if telling := telling_words(facts.study.title, words):
         yield Item("warning", f"The title has words that may tell what people hear: {', '.join(telling)}.", "basics")
-    for language, texts in facts.rules.texts.items():
-        if telling := telling_words(" ".join(texts.values()), words):
+    for language, own in facts.rules.texts.items():
+        if telling := telling_words(" ".join(own.values()), words):
             yield Item("warning", f"Your texts ({language}) have words that may tell what people hear: {', '.join(sorted(set(telling)))}.", "texts")
 
 
@@ -109,12 +109,44 @@ def _rules(facts: _Facts) -> Iterator[Item]:
         yield Item("stop", sentence, "rules")
 
 
+def _texts(facts: _Facts) -> Iterator[Item]:
+    rules = facts.rules
+    for language in rules.languages:
+        missing = set(texts.language_of("en").texts) - set(rules.texts.get(language, {}))
+        if language not in texts.languages() and missing:
+            yield Item("stop", f"The product has no texts in '{language}': write {', '.join(sorted(missing))}.", "texts")
+        if rules.steps.comprehension:
+            yield from _comprehension(rules, language)
+
+
+def _comprehension(rules: Protocol, language: str) -> Iterator[Item]:
+    try:
+        asked = texts.comprehension(rules, language)
+    except ValueError as error:
+        yield Item("stop", f"Comprehension check ({language}): {error}", "texts")
+    else:
+        if not asked:
+            yield Item("stop", f"The comprehension check asks nothing ({language}): its text has no heading with options.", "texts")
+
+
+def _budget(facts: _Facts) -> Iterator[Item]:
+    cost = payments.forecast(facts.study)
+    if cost.most:
+        yield Item("done", f"About {cost.people} people, {facts.rules.payment.currency} {cost.most} at most.", "payment")
+
+
+def _live(facts: _Facts) -> Iterator[Item]:
+    for problem in live.problems(facts.study):
+        yield Item("stop", problem, "session")
+    for arm in facts.arms:
+        if arm.is_live:
+            yield Item("warning", f"{arm.speaker} answers live: keep manage.py serve_speakers running, or people hear recorded answers.", "arms")
+
+
 def _recruiting(facts: _Facts) -> Iterator[Item]:
     recruiting, payment = mapping(facts.study), facts.rules.payment
     for sentence in recruiting_problems(facts.study):
         yield Item("stop", sentence, "recruiting")
-    for sentence in live.problems(facts.study):
-        yield Item("stop", sentence, "rules")
     if recruiting.platform == "open":
         return
     if not recruiting.return_url:
@@ -125,4 +157,4 @@ def _recruiting(facts: _Facts) -> Iterator[Item]:
         yield Item("warning", "People come from a platform, and the base payment is 0.", "payment")
 
 
-QUESTIONS: list[Callable[[_Facts], Iterator[Item]]] = [_speakers, _material, _held_back, _blind, _checks, _rules, _recruiting]
+QUESTIONS: list[Callable[[_Facts], Iterator[Item]]] = [_speakers, _material, _held_back, _blind, _checks, _rules, _texts, _live, _recruiting, _budget]

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -137,14 +136,9 @@ def answer(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @require_safe
-@never_cache
 def studies(request: HttpRequest) -> HttpResponse:
-    if not request.user.is_staff:
-        return redirect("home")
-    people = Count("participants", distinct=True, filter=Q(participants__is_bot=False))
-    finished = Count("participants", distinct=True, filter=Q(participants__is_bot=False, participants__finished_at__isnull=False))
-    rows = Study.objects.visible_to(request.user).annotate(people=people, finished=finished).prefetch_related("arms__speaker")
-    return render(request, "annotations/studies.html", {"studies": rows})
+    """Participants have nothing to choose from, and staff have the console."""
+    return redirect("console:studies" if request.user.is_staff else "home")
 
 
 def _instructions(participant: Participant, posted: QueryDict) -> None:

@@ -1,4 +1,4 @@
-"""All routes: `/` home, `/s/` participants, `/games/` and `/training/` staff pages, `/api/`, `/admin/`."""
+"""All routes: `/` home, `/s/` participants, `/studies/`, `/games/` and `/training/` staff pages, `/api/`, `/admin/`."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -9,6 +9,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("health/", views.health, name="health"),
     path("s/", include("annotations.urls")),
+    path("studies/", include("annotations.console.urls")),
     path("games/", include("games.urls")),
     path("training/", include("training.urls")),
     path("api/", include("lacie_platform.api")),
