@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
+from games.estimators import load as load_estimator
 from games.jobs import Cancelled
 from games.metrics import Outcomes
 from games.models import Game, Judgment, Speaker, Split
@@ -24,6 +25,7 @@ from training.benchmark.table import Pick, Scene, table
 from training.evaluation import EvaluationError
 from training.models import Benchmark, TrainingRun
 from training.preferences import PairError
+from training.trainers.presets import config, default_preset
 
 
 def scene(method: str, look: Look, seed: int, *, skill: float = 0.0, questions: int = 120, known: float = 1.0) -> Scene:
@@ -128,6 +130,16 @@ def test_what_is_published_names_model_and_dataset():
             for said in writing.published(name, look.kind):
                 assert "(" in said and "," in said
     assert list(writing.published("lacie", "listener"))
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_every_entry_can_be_trained_and_looked_at(name):
+    entry = ENTRIES[name]
+    for look in entry.looks:
+        assert look == LISTENER or load_estimator(look.source).kind == look.kind
+    if entry.method:
+        whole = config(default_preset("bundled", entry.method), entry.method, entry.settings)
+        assert all(whole[name] == value for name, value in entry.settings.items())
 
 
 def test_the_base_is_always_among_the_methods_and_unknown_ones_are_refused():

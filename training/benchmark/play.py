@@ -146,6 +146,7 @@ def _cost(runs: Sequence[tuple[str, TrainingRun]]) -> list[dict[str, Any]]:
             "method": name,
             "seconds": mean(float(run.metrics.get("seconds", 0)) for run in turns),
             "steps": turns[0].metrics.get("step"),
+            "tokens": turns[0].metrics.get("tokens"),
             "labels": round(mean(_labels(run) for run in turns)),
             "peak_memory_mb": max((run.metrics.get("peak_memory_mb") or 0 for run in turns), default=0) or None,
         }
@@ -154,7 +155,7 @@ def _cost(runs: Sequence[tuple[str, TrainingRun]]) -> list[dict[str, Any]]:
 
 
 def _labels(run: TrainingRun) -> int:
-    return int(next((run.metrics[name] for name in ("pairs", "examples", "answers") if name in run.metrics), 0))
+    return int(next((run.metrics[name] for name in ("pairs", "answers", "questions", "rows") if name in run.metrics), 0))
 
 
 def _settings(job: Benchmark) -> dict[str, Any]:

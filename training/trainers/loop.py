@@ -13,7 +13,7 @@ from training.trainers.base import Stopped, Stopping, say
 from training.trainers.config import ConfigError
 from training.trainers.folder import Folder
 from training.trainers.order import training_order
-from training.trainers.weights import save
+from training.trainers.weights import peak_memory_mb, save
 
 Rows = list[dict[str, Any]]
 
@@ -54,7 +54,7 @@ def finetune(
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if callback.stopped:
         raise Stopped
-    _finish(trainer, tokenizer, config, folder, counts, last)
+    _finish(trainer, tokenizer, config, folder, {**counts, "tokens": sum(lengths[place] for place in order)}, last)
 
 
 def _finish(trainer: Any, tokenizer: Any, config: Any, folder: Folder, counts: dict[str, Any], last: Callable[[], dict[str, Any]]) -> None:
@@ -67,7 +67,7 @@ def _finish(trainer: Any, tokenizer: Any, config: Any, folder: Folder, counts: d
 def conclude(folder: Folder, *, steps: int, figures: dict[str, Any]) -> None:
     """`metrics.json`, and nothing kept that only a resumed run would need."""
     logged: dict[str, Any] = next((line for line in reversed(folder.progress()) if "loss" in line), {})
-    folder.write("metrics.json", {**logged, "step": steps, "total": steps, **figures})
+    folder.write("metrics.json", {**logged, "step": steps, "total": steps, "peak_memory_mb": peak_memory_mb(), **figures})
     shutil.rmtree(folder.checkpoints, ignore_errors=True)
     shutil.rmtree(folder.path / "prepared", ignore_errors=True)
     say(f"Done: {steps} steps.")

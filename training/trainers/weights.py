@@ -89,6 +89,17 @@ def lora(config: Adapted) -> Any:
     )
 
 
+def peak_memory_mb() -> int:
+    """The most that this process has held: of the GPU's memory where it uses one, else of the machine's."""
+    import resource
+
+    import torch
+
+    if torch.cuda.is_available():
+        return round(torch.cuda.max_memory_allocated() / 2**20)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)  # kilobytes on Linux
+
+
 def save(model: Any, folder: Folder, *, tokenizer: Any = None) -> None:
     """Write `adapter/`, whole or not at all: the adapter, or with a tokenizer the whole model."""
     part, adapter = folder.path / "adapter.part", folder.path / "adapter"
