@@ -175,9 +175,10 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "LACIE platform API",
-    "DESCRIPTION": "Read access to questions, speakers, utterances, judgments, games, runs and evaluations.",
+    "DESCRIPTION": "Read access to questions, speakers, utterances, judgments, games, runs, evaluations and studies.",
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {"JobState": "games.jobs.Job.State", "StudyState": "annotations.models.Study.State"},
     "ENFORCE_NON_BLANK_FIELDS": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

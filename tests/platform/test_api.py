@@ -8,9 +8,17 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from annotations.models import Study
 from tests import factories as make
 
 pytestmark = pytest.mark.django_db
+
+
+def mine() -> Study:
+    """A study that the signed-in account owns."""
+    return make.make_study(owner=User.objects.get(username="ada"))
+
+
 ROWS: dict[str, Callable[[], Any]] = {
     "datasets": make.make_dataset,
     "questions": make.make_question,
@@ -24,6 +32,10 @@ ROWS: dict[str, Callable[[], Any]] = {
     "runs": lambda: make.make_run(pair_set=make.make_pair_set(), speaker=make.make_speaker()),
     "evaluations": make.make_evaluation,
     "comparisons": make.make_comparison,
+    "studies": mine,
+    "arms": lambda: make.make_arm(study=mine()),
+    "participants": lambda: make.make_participant(study=mine()),
+    "assignments": lambda: make.make_assignment(arm=make.make_arm(study=mine())),
     "benchmarks": make.make_benchmark,
 }
 
@@ -31,6 +43,12 @@ ROWS: dict[str, Callable[[], Any]] = {
 @pytest.fixture
 def staff(client: Client) -> Client:
     client.force_login(User.objects.create_user("ada", is_staff=True))
+    return client
+
+
+def as_user(name: str, **kwargs: Any) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_user(name, is_staff=True, **kwargs))
     return client
 
 
@@ -142,6 +160,49 @@ def test_a_person_is_a_code_and_nothing_more(staff):
     (row,) = staff.get("/api/judgments/?kind=human").json()["results"]
     assert row["judge"] == "c0de"
     assert not {"participant", "assignment", "name", "label"} & set(row)
+
+
+OF_A_STUDY = ("studies", "arms", "participants", "assignments", "judgments")
+
+
+@pytest.fixture
+def bos_study() -> Study:
+    """Of another manager, with one judgment of a person whom a platform knows."""
+    study = make.make_study(owner=User.objects.create_user("bo", is_staff=True))
+    person = make.make_participant(study=study)
+    make.make_identity(participant=person, label="5f3a9c1e77b2")
+    make.make_assignment(arm=make.make_arm(study=study), participant=person, judgment=make.make_judgment(listener=study.listener, judge=person.code))
+    return study
+
+
+@pytest.mark.parametrize("name", OF_A_STUDY)
+def test_a_manager_of_another_study_finds_nothing_of_this_one(staff, bos_study, name):
+    (pk,) = found(as_user("root", is_superuser=True), f"{name}/")
+    assert found(staff, f"{name}/") == [] and staff.get(f"/api/{name}/{pk}/").status_code == 404
+    bos_study.observers.add(User.objects.get(username="ada"))
+    assert found(staff, f"{name}/") == [pk], "an observer reads it"
+
+
+@pytest.mark.parametrize("name", OF_A_STUDY)
+def test_no_answer_holds_a_platforms_id_of_a_person(bos_study, name):
+    answer = as_user("root", is_superuser=True).get(f"/api/{name}/")
+    assert answer.json()["count"] == 1 and b"5f3a9c1e77b2" not in answer.content
+
+
+def test_participants_and_assignments_are_found_by_what_researchers_ask_for(staff):
+    study = mine()
+    arm, ada, bot = (
+        make.make_arm(study=study),
+        make.make_participant(study=study, outcome="finished"),
+        make.make_participant(study=study, is_bot=True),
+    )
+    given = make.make_assignment(arm=arm, participant=ada, judgment=make.make_judgment(listener=study.listener, judge=ada.code))
+    open_one = make.make_assignment(arm=arm, participant=bot)
+    assert found(staff, f"participants/?study={study.name}&is_bot=false") == found(staff, "participants/?outcome=finished") == [ada.pk]
+    assert found(staff, "participants/?under_way=true") == [bot.pk] and found(staff, "participants/?excluded=true") == []
+    assert found(staff, f"assignments/?participant={ada.code}") == found(staff, "assignments/?answered=true") == [given.pk]
+    assert found(staff, "assignments/?answered=false&is_check=false") == [open_one.pk]
+    assert staff.get(f"/api/assignments/{given.pk}/").json()["judgment"] == given.judgment_id
 
 
 def test_rows_name_each_other_by_name(staff):
