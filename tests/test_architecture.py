@@ -31,6 +31,7 @@ PLAIN = [
         for name in (
             "agreement",
             "assignment",
+            "attention",
             "blinding",
             "clustered",
             "findings",

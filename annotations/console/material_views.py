@@ -10,13 +10,13 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from annotations import freezing, setup, texts
+from annotations import attention, freezing, setup, texts
 from annotations.console import forms, row_forms, wording
 from annotations.console.rights import changes, edits, reads, record
 from annotations.console.row_forms import LONGEST_TEXT
 from annotations.console.sections import SECTIONS
 from annotations.console.views import frame, refuse_frozen
-from annotations.models import Study
+from annotations.models import AttentionCheck, Study
 from annotations.protocol import merged
 
 
@@ -52,6 +52,22 @@ def _check_saved(request: HttpRequest, study: Study, form: row_forms.CheckForm) 
         form.save()
     record(request, study, f"Attention check saved: {form.instance}")
     return True
+
+
+@changes
+def add_shipped(request: HttpRequest, study: Study) -> HttpResponse:
+    """Those of the product's checks that the study does not have yet."""
+    refuse_frozen(study)
+    with transaction.atomic():
+        row = freezing.draft(study)
+        there = set(row.checks.values_list("question", flat=True))
+        last = row.checks.last()
+        new = [shipped for shipped in attention.SHIPPED if shipped.question not in there]
+        first = last.position + 1 if last else 1
+        AttentionCheck.objects.bulk_create(AttentionCheck(study=row, position=n, **one._asdict()) for n, one in enumerate(new, start=first))
+    record(request, study, f"{len(new)} shipped attention checks added.")
+    messages.success(request, f"{len(new)} checks added." if new else "They are all there already.")
+    return redirect("console:checks", name=study.name)
 
 
 @changes

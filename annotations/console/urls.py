@@ -14,6 +14,7 @@ build_urls = [
     path("edit/<slug:key>/", views.section, name="section"),
     path("forecast/", views.forecast, name="forecast"),
     path("checks/", material_views.checks, name="checks"),
+    path("checks/shipped/", material_views.add_shipped, name="add-shipped"),
     path("checks/<int:pk>/", material_views.check, name="check"),
     path("checks/<int:pk>/delete/", material_views.delete_check, name="delete-check"),
     path("held-back/", material_views.held_back, name="held-back"),
