@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from training.trainers.base import Stopping, say
+from training.trainers.chat import as_turns, chatting, length, tokens
 from training.trainers.folder import Folder, FolderError
 from training.trainers.loop import Rows, finetune, fitting, kept
 from training.trainers.weights import load_model, lora, prepare
@@ -25,13 +26,18 @@ def train_preferences(job: dict[str, Any], config: Config, folder: Folder, stopp
     prepare(job, threads=config.threads)
     tokenizer, model = load_model(job, four_bit=config.four_bit, bf16=config.bf16, full=config.full)
 
-    def longer(rows: Rows) -> list[int]:
-        texts = [[row["prompt"] + row[side] for row in rows] for side in COLUMNS[1:]]
-        return [max(map(len, both)) + 1 for both in zip(*(tokenizer(side)["input_ids"] for side in texts), strict=True)]
+    chats = chatting(tokenizer, job.get("prompt_style", "plain"))
 
-    short, lengths = fitting(pairs, longer, config.max_length, "pairs")
+    def asked(rows: Rows) -> Rows:
+        return as_turns(rows, COLUMNS[1:]) if chats else rows
+
+    def longer(rows: Rows) -> list[int]:
+        return [max(length(row, side, tokenizer) for side in COLUMNS[1:]) for row in rows]
+
+    short, lengths = fitting(asked(pairs), longer, config.max_length, "pairs")
     say(f"{len(short)} of {len(pairs)} pairs have at most {config.max_length} tokens; the others are left out.")
-    validation, _ = fitting(folder.rows("validation.jsonl", _columns(config)), longer, config.max_length, "validation pairs")
+    looked_at = asked(folder.rows("validation.jsonl", _columns(config)))
+    validation, _ = fitting(looked_at, longer, config.max_length, "validation pairs")
 
     def make(arguments: dict[str, Any], rows: Any, callback: Any) -> Any:
         from trl.trainer.dpo_config import DPOConfig
@@ -72,8 +78,8 @@ def _trainer_class(config: Config, tokenizer: Any) -> Any:
         return DPOTrainer
 
     def cut(row: dict[str, Any]) -> dict[str, Any]:
-        starts = [start for start, _ in tokenizer(row["prompt"] + row["rejected"], return_offsets_mapping=True)["offset_mapping"]]
-        kept = sum(start <= len(row["prompt"]) + row[DIFFERENCE] for start in starts) - len(row["prompt_ids"])
+        differs_at = row[DIFFERENCE] - (not isinstance(row["prompt"], str))  # a turn of a chat has no space before it
+        kept = sum(start <= differs_at for start in tokens(row, "rejected", tokenizer)[1]) - len(row["prompt_ids"])
         return {"rejected_ids": row["rejected_ids"][: max(1, kept)]}
 
     class UntilDifference(DPOTrainer):

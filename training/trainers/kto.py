@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from training.trainers.base import Stopping, say
+from training.trainers.chat import as_turns, chatting, length
 from training.trainers.folder import Folder, FolderError
 from training.trainers.loop import Rows, finetune, fitting
 from training.trainers.weights import load_model, lora, prepare
@@ -24,10 +25,12 @@ def train_unpaired(job: dict[str, Any], config: Config, folder: Folder, stopping
     tokenizer, model = load_model(job, four_bit=config.four_bit, bf16=config.bf16, full=config.full)
 
     def longest(given: Rows) -> list[int]:
-        return [len(ids) + 1 for ids in tokenizer([row["prompt"] + row["completion"] for row in given])["input_ids"]]
+        return [length(row, "completion", tokenizer) for row in given]
 
     # TRL puts each answer to its neighbour's question to estimate the reference point: neighbours must not be of one question.
     shuffled = [rows[place] for place in np.random.default_rng(job["seed"]).permutation(len(rows))]
+    if chatting(tokenizer, job.get("prompt_style", "plain")):
+        shuffled = as_turns(shuffled, ["completion"])
     short, lengths = fitting(shuffled, longest, config.max_length, "answers")
     say(f"{len(short)} of {len(rows)} judged answers have at most {config.max_length} tokens; the others are left out.")
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from training.trainers.base import Stopping, say
+from training.trainers.chat import as_turns, chatting, length
 from training.trainers.config import ConfigError
 from training.trainers.folder import Folder, FolderError
 from training.trainers.loop import Rows, finetune, fitting
@@ -100,13 +101,12 @@ def train_completions(
         raise FolderError(f"The answers in {folder.path}/train.jsonl give nothing to train on.")
     prepare(job, threads=config.threads)
     tokenizer, model = load_model(job, four_bit=config.four_bit, bf16=config.bf16, full=config.full)
-    chats = job.get("prompt_style", "plain") != "plain" and tokenizer.chat_template is not None
-    rows = [_row(example, chats) for example in examples]
+    rows: Rows = [{"prompt": example.prompt, "completion": f" {example.completion}"} for example in examples]
+    if chatting(tokenizer, job.get("prompt_style", "plain")):
+        rows = as_turns(rows, ["completion"])
 
     def longest(given: Rows) -> list[int]:
-        texts = [row["prompt"] + row["completion"] for row in given]
-        coded = [tokenizer.apply_chat_template(text) for text in texts] if chats else tokenizer(texts)["input_ids"]
-        return [len(one) + 1 for one in coded]
+        return [length(row, "completion", tokenizer) for row in given]
 
     short, lengths = fitting(rows, longest, config.max_length, "rows")
     say(f"{len(short)} of {len(rows)} rows have at most {config.max_length} tokens; the others are left out.")
@@ -137,10 +137,3 @@ def train_completions(
         counts=told,
         last=last,
     )
-
-
-def _row(example: Example, chats: bool) -> dict[str, Any]:
-    """As TRL takes it: texts, the completion after a space as the models of plain prompts were taught; or turns of a chat."""
-    if not chats:
-        return {"prompt": example.prompt, "completion": f" {example.completion}"}
-    return {"prompt": [{"role": "user", "content": example.prompt}], "completion": [{"role": "assistant", "content": example.completion}]}

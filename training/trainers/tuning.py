@@ -12,6 +12,7 @@ from transformers import Trainer, TrainingArguments
 
 from games.prompts import STYLES, is_it_correct
 from training.trainers.base import Stopping, say
+from training.trainers.chat import chatting
 from training.trainers.config import ConfigError
 from training.trainers.folder import Folder, FolderError
 from training.trainers.judging import Head, calibrate, rows_of, train_probe
@@ -115,11 +116,6 @@ def encode(row: dict[str, Any], tokenizer: Any, style: str) -> dict[str, Any]:
     begin = next((place for place, (one, two) in enumerate(zip(alone, said, strict=False)) if one != two), len(alone))
     query = ids(is_it_correct(row["text"], row["answer"]))
     return {"asked": query, "answered": ids(prompt, row["answer"]), "said": said, "begin": begin, "label": int(row["correct"])}
-
-
-def chatting(tokenizer: Any, style: str) -> bool:
-    """Whether the speaker is asked in its chat template, as in `games.speakers.local`."""
-    return style != "plain" and tokenizer.chat_template is not None
 
 
 def _batch(rows: list[dict[str, Any]], pad: int, *, by_prompt: bool) -> dict[str, Any]:
