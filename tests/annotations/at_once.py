@@ -91,5 +91,31 @@ def export() -> dict[str, Any]:
     return {"batches": batches, "offered": [label for labels in offered for label in labels]}
 
 
+def live() -> dict[str, Any]:
+    """Ten live answers that come at the moment in which it is decided that they are too late: for each, what the rows say."""
+    from annotations import live, live_speaking
+    from annotations.models import Assignment, LiveAnswer
+    from tests.factories import make_arm, make_listener, make_participant, make_study, make_utterance
+
+    study = make_study(name="live", state="open", listener=make_listener(name="live"), protocol={"pace": 1})
+    arm, outcomes = make_arm(study=study, is_live=True), []
+    for _ in range(10):
+        recorded = make_utterance(speaker=arm.speaker, text="It's Lyon.", answer="Lyon")
+        given = {"arm": arm, "question": recorded.question, "utterance": recorded, "position": 1}
+        row = Assignment.objects.create(participant=make_participant(study=study), **given)
+        LiveAnswer.objects.create(assignment=row)
+
+        def race(place: int, row: Assignment = row) -> str:
+            if place % 2:
+                return str(live.decide(row).utterance)
+            live_speaking._hand_over(row, arm.speaker, "It's Paris.")
+            return ""
+
+        heard = {text for text in at_once(race) if text}
+        now = Assignment.objects.select_related("live", "utterance").get(pk=row.pk)
+        outcomes.append([now.source, now.live.state, str(now.utterance), sorted(heard)])
+    return {"outcomes": outcomes}
+
+
 if __name__ == "__main__":
     print(json.dumps(globals()[sys.argv[1]]()))  # noqa: T201  # this is its answer

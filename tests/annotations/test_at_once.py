@@ -69,3 +69,10 @@ def test_managers_who_export_at_once_offer_nobody_twice_and_nobody_never(play):
     came = play("export")
     assert sorted(came["offered"]) == sorted(f"id{n}" for n in range(100)), came["batches"]
     assert all(isinstance(batch, str) and "Error" not in batch for batch in came["batches"]), came["batches"]
+
+
+def test_an_answer_that_comes_when_it_is_decided_is_in_time_or_too_late_and_never_both(play):
+    said = ["live", "said", "It's Paris.", ["It's Paris."]]
+    late = ["fallback", "late", "It's Lyon.", ["It's Lyon."]]
+    outcomes = play("live")["outcomes"]
+    assert all(outcome in (said, late) for outcome in outcomes), outcomes
