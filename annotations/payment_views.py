@@ -29,6 +29,7 @@ def overview(request: HttpRequest, name: str) -> HttpResponse:
     page = Paginator(Payment.objects.for_page(study), PEOPLE_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "study": study,
+        "tab": "payments",
         "may_change": study.may_change(request.user),
         "outcomes": payments.by_outcome(study),
         "due": payments.due(study),

@@ -10,6 +10,7 @@ from django import forms
 from annotations import setup
 from annotations.models import Study
 from annotations.protocol import Protocol, ProtocolError, merged, nested, setting
+from annotations.tokens import KeysError, read_keys
 from games.models import Listener
 
 MEASURES = [("off", "Not asked"), ("slider", "By a slider"), ("buttons", "By buttons")]
@@ -211,10 +212,11 @@ class RecruitingForm(SectionForm):
         self.initial["keys"] = study.keys
 
     def clean_keys(self) -> dict[str, Any]:
-        keys = self.cleaned_data["keys"] or {}
-        if keys and not (isinstance(keys, dict) and isinstance(keys.get("keys"), list)):
-            raise forms.ValidationError(f'{json.dumps(keys)[:60]}: give a key set, {{"keys": […]}}.')
-        return keys
+        keys = self.cleaned_data["keys"]
+        try:
+            return {} if keys in (None, {}, {"keys": []}) else read_keys(json.dumps(keys))
+        except KeysError as error:
+            raise forms.ValidationError(str(error)) from None
 
     def save(self) -> bool:
         if not super().save():

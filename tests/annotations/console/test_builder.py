@@ -104,7 +104,7 @@ def test_a_section_sets_its_settings_and_no_others(
         ("payment", {"payment__currency": "eu"}, "payment__currency", "three capital letters"),
         ("questions", {"draw__how": "stratified"}, None, "has judged none"),
         ("recruiting", {"recruiting__return_url": "ftp://x"}, "recruiting__return_url", "begins with https://"),
-        ("recruiting", {"keys": "[1]"}, "keys", "give a key set"),
+        ("recruiting", {"keys": "[1]"}, "keys", "This is no JWK set"),
         ("arms", {"others": []}, "others", "required"),
     ],
 )
