@@ -31,7 +31,6 @@ PLAIN = [
         for name in (
             "agreement",
             "assignment",
-            "attention",
             "blinding",
             "clustered",
             "findings",

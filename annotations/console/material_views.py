@@ -16,7 +16,7 @@ from annotations.console.rights import changes, edits, reads, record
 from annotations.console.row_forms import LONGEST_TEXT
 from annotations.console.sections import SECTIONS
 from annotations.console.views import frame, refuse_frozen
-from annotations.models import AttentionCheck, Study
+from annotations.models import Study
 from annotations.protocol import merged
 
 
@@ -58,15 +58,9 @@ def _check_saved(request: HttpRequest, study: Study, form: row_forms.CheckForm) 
 def add_shipped(request: HttpRequest, study: Study) -> HttpResponse:
     """Those of the product's checks that the study does not have yet."""
     refuse_frozen(study)
-    with transaction.atomic():
-        row = freezing.draft(study)
-        there = set(row.checks.values_list("question", flat=True))
-        last = row.checks.last()
-        new = [shipped for shipped in attention.SHIPPED if shipped.question not in there]
-        first = last.position + 1 if last else 1
-        AttentionCheck.objects.bulk_create(AttentionCheck(study=row, position=n, **one._asdict()) for n, one in enumerate(new, start=first))
-    record(request, study, f"{len(new)} shipped attention checks added.")
-    messages.success(request, f"{len(new)} checks added." if new else "They are all there already.")
+    added = attention.add_shipped(study)
+    record(request, study, f"{added} shipped attention checks added.")
+    messages.success(request, f"{added} added: checks to hide, and rounds to practise." if added else "They are all there already.")
     return redirect("console:checks", name=study.name)
 
 
