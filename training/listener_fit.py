@@ -145,7 +145,8 @@ def held_out(judged: Judged, *, seed: int = 0, folds: int = FOLDS) -> HeldOut:
         drawn = [measure(p, judged.accepted, weights) for p in (fitted, lexicon)]
         sides = [*zip(points, drawn, strict=True), (points[0] - points[1], drawn[0] - drawn[1])]
         for side, (value, draws) in zip(found, sides, strict=True):
-            side[name] = percentiles(value, draws)
+            estimate = percentiles(value, draws)
+            side[name] = estimate if estimate.low != estimate.high else Estimate(value)  # no width: every resample says the same, as of all ties
     return HeldOut(*found)
 
 

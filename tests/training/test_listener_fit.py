@@ -68,8 +68,10 @@ def test_verdicts_without_a_rule_are_not_predicted():
     rng = np.random.default_rng(5)
     texts = [f"It's [ANSWER REMOVED], word{n % 50} word{n % 7}." for n in range(300)]
     judged = Judged(texts, np.arange(300) % 60, np.arange(300) % 11, rng.random(300) < 0.5)
-    estimate = listener_fit.held_out(judged).fitted["auroc"]
+    held = listener_fit.held_out(judged)
+    estimate = held.fitted["auroc"]
     assert estimate.low < 0.5 < estimate.high
+    assert held.lexicon["auroc"] == (0.5, None, None), "it hears the same everywhere, which is no interval of no width"
 
 
 @pytest.mark.slow
