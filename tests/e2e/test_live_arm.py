@@ -72,6 +72,7 @@ def enter(page: Page, site: Site) -> None:
 
 
 def test_answers_are_written_word_by_word_and_the_verdict_opens_at_the_end(page: Page, site: Site, console: list[str]) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
     enter(page, site)
     heard = []
     for number in range(4):
@@ -82,6 +83,7 @@ def test_answers_are_written_word_by_word_and_the_verdict_opens_at_the_end(page:
         expect(accept).to_be_disabled()
         expect(answer).to_contain_text(" ", timeout=10_000)  # a second word
         expect(accept).to_be_disabled()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, "it wraps while it is being written"
         expect(accept).to_be_enabled(timeout=10_000)
         heard.append(page.locator(".answer").text_content())
         if number == 0:
