@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from annotations import flow, pages, recruiting, texts
+from annotations import bots, flow, pages, recruiting, texts
 from annotations.forms import AnswerForm, ComprehensionForm, PracticeForm
 from annotations.models import Participant, Study
 from annotations.refusals import Refused
@@ -64,7 +64,7 @@ def consent(request: HttpRequest, name: str) -> HttpResponse:
             return _consent(request, row, arrival, status=400)
         with transaction.atomic():
             if participant is None or arrival.label:
-                participant = recruiting.participant_of(study=row, arrival=arrival)
+                participant = recruiting.participant_of(study=row, arrival=arrival, is_bot=bots.is_bot(request, row.name))
             move(participant=participant, language=request.POST.get("language", ""))
     except flow.NotOpen:
         return redirect(row)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from django.core.management.base import CommandError
 
-from annotations import setup
+from annotations import bots, setup
+from annotations.bots import Plan
 from annotations.models import Study
+from annotations.own_site import NotServed, site
 from games import play, registry
 from games.models import Dataset, Game, Listener, Speaker, Split
 from games.progress import bar
@@ -91,3 +94,23 @@ def open_study(comparison: Comparison) -> Study:
     title = "Trivia: which answers would you trust?"
     study = setup.create_study(name="trivia", title=title, speakers=arms, games=games, rounds=10, seed=comparison.seed)
     return study if study.closed_at else setup.open_study(study)  # somebody may have closed it since the first turn
+
+
+BOTS = Plan(people=40, parallel=8, kinds=("honest", "gullible", "honest", "random", "careless"), drop_outs=0.1)
+
+
+def fill_study(study: Study, say: Say) -> None:
+    """Bots take part by the site's own pages, so that there is something to look at. Once: the study is for people after that.
+
+    Raises:
+        CommandError: the site could not be served for them.
+    """
+    if study.state != Study.State.OPEN or study.participants.filter(is_bot=True).exists():
+        return
+    try:
+        with site("") as url, bar("bots in the study") as report:
+            walks = bots.run(study=study, url=url, plan=replace(BOTS, seed=study.seed), report=report)
+    except (NotServed, bots.BotError, OSError) as error:
+        raise CommandError(f"The study is open, but bots could not take part: {error}") from error
+    judged = sum(walk.judged for walk in walks)
+    say(f"Study '{study}': {len(walks)} bots gave {judged} verdicts by its pages. They are no people: results leave them out unless asked for.")

@@ -43,6 +43,7 @@ class Command(BaseCommand):
         try:
             comparison = self._turn(seed)
             study = loop.open_study(comparison)
+            loop.fill_study(study, self.console.print)
         except FOR_PEOPLE as error:
             raise CommandError(str(error)) from error
         except (Cancelled, KeyboardInterrupt) as error:
