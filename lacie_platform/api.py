@@ -21,7 +21,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 
-from annotations import api as annotations
+from annotations import api as studies
 from games import api as games
 from training import api as training
 
@@ -56,17 +56,17 @@ for prefix, viewset in [
     ("listeners", games.ListenerViewSet),
     ("games", games.GameViewSet),
     ("utterances", games.UtteranceViewSet),
-    ("judgments", annotations.JudgmentViewSet),
+    ("judgments", studies.JudgmentViewSet),
     ("confidences", games.ConfidenceViewSet),
     ("pair-sets", training.PairSetViewSet),
     ("runs", training.RunViewSet),
     ("evaluations", training.EvaluationViewSet),
     ("comparisons", training.ComparisonViewSet),
     ("benchmarks", training.BenchmarkViewSet),
-    ("studies", annotations.StudyViewSet),
-    ("arms", annotations.ArmViewSet),
-    ("participants", annotations.ParticipantViewSet),
-    ("assignments", annotations.AssignmentViewSet),
+    ("studies", studies.StudyViewSet),
+    ("arms", studies.ArmViewSet),
+    ("participants", studies.ParticipantViewSet),
+    ("assignments", studies.AssignmentViewSet),
 ]:
     viewset.lookup_value_converter = "int"  # type: ignore[attr-defined]  # a number in the path, else 404
     router.register(prefix, viewset)
