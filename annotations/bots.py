@@ -180,18 +180,12 @@ class _Bot:
             twin = self.browser.twin()
             with contextlib.suppress(OSError, http.client.HTTPException):
                 twin.send_and_hang_up(form, values)
-        page = self._patiently(lambda: self.browser.send(form, values))
+        page = self._patiently(lambda: self.browser.send(form, values))  # the same form: a consent whose answer was lost starts no second session
         if page.status == 425:  # the study's minimum reading time
             time.sleep(max(0.2, self.study.rules.timing.min_seconds))
             return self._send(form, values, is_round=False)
-        if page.status in (409, 500, 502, 503):
-            return self._patiently(lambda: self._not_broken(self.browser.get(self.study.get_absolute_url())))
-        return page
-
-    @staticmethod
-    def _not_broken(page: Page) -> Page:
-        if page.status >= 500:
-            raise http.client.HTTPException(f"status {page.status}")
+        if page.status == 409:
+            return self._patiently(lambda: self.browser.get(self.study.get_absolute_url()))
         return page
 
     def _patiently(self, ask: Callable[[], Page]) -> Page:
@@ -199,7 +193,10 @@ class _Bot:
         limit = time.monotonic() + PATIENCE
         while True:
             try:
-                return ask()
+                page = ask()
+                if page.status >= 500:
+                    raise http.client.HTTPException(f"The site answers with status {page.status}.")
+                return page
             except (OSError, http.client.HTTPException):
                 self.browser.close()
                 if time.monotonic() > limit:

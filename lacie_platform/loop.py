@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from http.client import HTTPException
 
 from django.core.management.base import CommandError
 
@@ -110,7 +111,7 @@ def fill_study(study: Study, say: Say) -> None:
     try:
         with site("") as url, bar("bots in the study") as report:
             walks = bots.run(study=study, url=url, plan=replace(BOTS, seed=study.seed), report=report)
-    except (NotServed, bots.BotError, OSError) as error:
+    except (NotServed, bots.BotError, OSError, HTTPException) as error:
         raise CommandError(f"The study is open, but bots could not take part: {error}") from error
     judged = sum(walk.judged for walk in walks)
     say(f"Study '{study}': {len(walks)} bots gave {judged} verdicts by its pages. They are no people: results leave them out unless asked for.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+from http.client import HTTPException
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -53,7 +54,7 @@ class Command(BaseCommand):
                 walks = bots.run(study=study, url=url, plan=plan, report=report)
         except (bots.BotError, NotServed) as error:
             raise CommandError(str(error)) from error
-        except OSError as error:
+        except (OSError, HTTPException) as error:
             raise CommandError(f"The site does not answer: {error}. Is it served at {options['url']}?") from error
         ended = ", ".join(f"{n} {how}" for how, n in collections.Counter(walk.ended for walk in walks).items())
         self.stdout.write(f"{len(walks)} bots: {sum(walk.judged for walk in walks)} verdicts; {ended}. Results leave them out unless asked for bots.")
