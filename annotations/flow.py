@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from annotations import exclusion, live, material, payments, texts
 from annotations.models import Assignment, AttentionCheck, Participant, Study
-from games.models import Judgment
+from games.models import Judgment, Listener
 
 Step, Outcome = Participant.Step, Participant.Outcome
 MAX_MS = 2**31 - 1
@@ -204,7 +204,7 @@ def answer(
     else:
         judgment = Judgment.objects.create(
             utterance=row.utterance,
-            listener_id=participant.study.listener_id,
+            listener_id=_heard_as(participant),
             judge=participant.code,
             accepted=accepted,
             confidence=confidence,
@@ -221,6 +221,14 @@ def answer(
     if _take(participant, Step.ROUNDS):
         _go_on(participant, now)
     return None
+
+
+def _heard_as(participant: Participant) -> int:
+    """Whose judgments these are: the study's listener's, or, of bots and previews, one's of their own, so that nobody learns from them unawares."""
+    if not (participant.is_bot or participant.is_preview):
+        return participant.study.listener_id
+    name = f"bots-{participant.study.name}"[:100]
+    return Listener.objects.get_or_create(name=name, defaults={"kind": Listener.Kind.HUMAN, "threshold": 0.5, "config": {"simulated": True}})[0].pk
 
 
 def probability(accepted: bool, confidence: float | None) -> float | None:

@@ -61,6 +61,19 @@ def test_a_judgment_is_stored_for_the_listener_of_the_study() -> None:
     assert (row.judgment, row.utterance) == (judgment, judgment.utterance)
 
 
+@pytest.mark.parametrize("kind", ["is_bot", "is_preview"])
+def test_what_a_bot_or_a_preview_says_is_never_learned_from_as_peoples(kind: str) -> None:
+    study = make_open_study(rounds=2)
+    person = make_session(study=study, verdicts=[True])
+    bot = make_session(study=study)
+    Participant.objects.filter(pk=bot.pk).update(**{kind: True})
+    bot = Participant.objects.select_related("study").get(pk=bot.pk)
+    flow.current(bot)
+    flow.answer(participant=bot, position=1, accepted=True)
+    assert [judgment.judge for judgment in Judgment.objects.usable().filter(listener=study.listener)] == [person.code]
+    assert bot.assignments.get(position=1).judgment.listener.name == f"bots-{study.name}"
+
+
 def test_confidence_gives_a_probability_of_acceptance() -> None:
     ada = make_session(study=make_open_study())
     flow.current(ada)
