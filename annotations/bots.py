@@ -62,6 +62,8 @@ class Plan:
     lost_connections: float = 0.0
     pause: float = 0.0
     "Seconds between two verdicts of a person."
+    spread: float = 0.0
+    "Seconds over which people come, in place of all at once."
 
 
 class Seen(NamedTuple):
@@ -149,6 +151,7 @@ class _Bot:
         self.browser = Browser(self.url, headers={HEADER: signing.Signer(salt=SALT).sign(self.study.name), "User-Agent": "study bot"})
         self.known: dict[str, tuple[Share | None, bool | None]] | None = None
         walk, leaves_after = Walk(), self._leaves_after()
+        time.sleep(self.rng.random() * self.plan.spread)
         page = self._patiently(lambda: self.browser.get(self.link))
         while walk.judged < leaves_after:
             form = next((form for form in page.forms if not form.action.endswith("/dismiss/")), None)

@@ -94,6 +94,9 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": env.dj_db_url("DATABASE_URL", f"sqlite:///{DATA_DIR / 'db.sqlite3'}")}
+# Kept open between requests only where threads live on (WSGI): under ASGI each request has a thread of its own, and would leave a connection behind.
+DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", 0)
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # One writer at a time, waiting its turn: without these, half of the concurrent writes fail with "database is locked".
     DATABASES["default"]["OPTIONS"] = {

@@ -57,8 +57,11 @@ class Stage:
     def audit(self, study: str) -> dict[str, Any]:
         return dict(json.loads(self.python("-m", "tests.load.audit", "audit", study)))
 
-    def start(self) -> None:
-        command = [sys.executable, "-m", "uvicorn", "lacie_platform.asgi:application", "--port", str(self.port), "--workers", "2"]
+    def start(self, *, wsgi: bool = False) -> None:
+        """`wsgi`: as `docs/deploying.md` serves many people; connections to the database are kept."""
+        application = ["lacie_platform.wsgi:application", "--interface", "wsgi"] if wsgi else ["lacie_platform.asgi:application"]
+        self.environment["CONN_MAX_AGE"] = "60" if wsgi else "0"
+        command = [sys.executable, "-m", "uvicorn", *application, "--port", str(self.port), "--workers", "2"]
         with (self.folder / "server.log").open("ab") as log:
             self.server = subprocess.Popen(
                 [*command, "--log-level", "warning", "--lifespan", "off"],
