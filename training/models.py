@@ -14,7 +14,7 @@ from games.models import Dataset, Game, Judgment, Listener, Question, Speaker, S
 
 
 class PairSet(models.Model):
-    """Preference pairs built by one rule from the judgments of one listener on games of one speaker."""
+    """Preference pairs built by one rule from the judgments of one listener, or of several averaged, on games of one speaker."""
 
     class Rule(models.TextChoices):
         LACIE = "lacie"
@@ -24,6 +24,8 @@ class PairSet(models.Model):
     rule = models.CharField(max_length=10, choices=Rule)
     speaker = models.ForeignKey(Speaker, models.PROTECT, related_name="pair_sets")
     listener = models.ForeignKey(Listener, models.PROTECT, related_name="pair_sets")
+    others = models.ManyToManyField(Listener, related_name="+", blank=True)
+    "Listeners whose probabilities are averaged with the first one's."
     games = models.ManyToManyField(Game, related_name="pair_sets", blank=True)
     any_speaker = models.BooleanField(default=False)
     "Whether utterances of all speakers that the listener judged were paired, not of `speaker` alone; each pair's utterances tell whose they are."
@@ -50,6 +52,9 @@ class PreferencePair(models.Model):
     rejected = models.ForeignKey(Utterance, models.PROTECT, related_name="+")
     chosen_judgment = models.ForeignKey(Judgment, models.PROTECT, related_name="+")
     rejected_judgment = models.ForeignKey(Judgment, models.PROTECT, related_name="+")
+    chosen_probability = models.FloatField(null=True, blank=True)
+    "That the rule compared: the mean over listeners and their judgments; the next likewise."
+    rejected_probability = models.FloatField(null=True, blank=True)
     pair_type = models.CharField(max_length=20)
     "For example `CA>C~A`: C correct, A accepted, ~ not; chosen first."
 

@@ -53,11 +53,14 @@ def build(
     options: Options,
     any_speaker: bool = False,
     split: str = Split.TRAIN,
+    others: Sequence[Listener] = (),
 ) -> PairSet:
     """Make and store the pairs of these games. Without games: of all the speaker said to the split's questions that the listener judged.
 
     `any_speaker`: of what every speaker said, paired by question; `speaker` is then whose prompt the pairs are written in. A study shows one
     answer of each arm to a question, so its people's pairs are between arms.
+
+    `others`: further listeners whose probabilities are averaged with the first one's; what they have not all judged is left out.
 
     Asking again with the same name and settings gives the set that is there.
 
@@ -67,28 +70,31 @@ def build(
     check_types(rule, options)
     found = PairSet.objects.filter(name=name).first()
     if found:
-        asked = {"rule": rule, "speaker": speaker.name, "listener": listener.name, "any_speaker": any_speaker, **options.as_json()}
+        asked = {"rule": rule, "speaker": speaker.name, "listener": _names([listener, *others]), **options.as_json()}
+        asked |= {"any_speaker": any_speaker}
         return _same_or_error(found, games, asked if games else asked | {"split": split})
     for game in games:
         if game.state != Game.State.DONE:
             raise PairError(f"{game} is {game.state}, not done. Play it to its end first: manage.py play_game.")
         if game.speaker_id != speaker.pk and not any_speaker:
             raise PairError(f"{game} was not played by {speaker}. Give games of that speaker, or pair what any speaker said (--any-speaker).")
-    heard, counts = prepare(judged(None if any_speaker else speaker, listener, games, split), options)
+    heard, counts = prepare(judged_by_all(None if any_speaker else speaker, [listener, *others], games, split), options)
     pairs = candidates(heard, rule, options)
     chosen = select(pairs, options)
     counts |= {"before": type_counts(pairs, rule), "after": type_counts(chosen, rule), "questions": int(chosen["question"].nunique())}
     if chosen.empty:
         raise PairError(_why_none("any speaker" if any_speaker else str(speaker), listener, split, counts))
-    chosen = chosen.merge(heard[["id", "judgment"]], left_on="chosen", right_on="id").merge(
-        heard[["id", "judgment"]], left_on="rejected", right_on="id", suffixes=("_chosen", "_rejected")
+    evidence = heard[["id", "judgment", "probability"]]
+    chosen = chosen.merge(evidence, left_on="chosen", right_on="id").merge(
+        evidence, left_on="rejected", right_on="id", suffixes=("_chosen", "_rejected")
     )
     made_of = {"rule": rule, "speaker": speaker, "listener": listener, "any_speaker": any_speaker, "split": split, "options": options.as_json()}
-    return _store(chosen, games, name=name, counts=counts, **made_of)
+    return _store(chosen, games, others, name=name, counts=counts, **made_of)
 
 
 def _same_or_error(found: PairSet, games: Sequence[Game], asked: dict[str, Any]) -> PairSet:
-    there: dict[str, Any] = {"rule": found.rule, "speaker": found.speaker.name, "listener": found.listener.name, **found.options}
+    there: dict[str, Any] = {"rule": found.rule, "speaker": found.speaker.name, **found.options}
+    there["listener"] = _names([found.listener, *found.others.all()])
     there |= {"any_speaker": found.any_speaker, "split": found.split, "games": sorted(found.games.values_list("pk", flat=True))}
     asked = asked | {"games": sorted(game.pk for game in games)}
     differing = [key for key in asked if asked[key] != there.get(key)]
@@ -96,6 +102,25 @@ def _same_or_error(found: PairSet, games: Sequence[Game], asked: dict[str, Any])
         what = ", ".join(f"{key} {there.get(key)!r} (now {asked[key]!r})" for key in differing)
         raise PairError(f"There is a pair set {found.name!r} already, made with {what}. Choose another name.")
     return found
+
+
+def _names(listeners: Sequence[Listener]) -> str:
+    return " + ".join([listeners[0].name, *sorted(other.name for other in listeners[1:])])
+
+
+def judged_by_all(speaker: Speaker | None, listeners: Sequence[Listener], games: Sequence[Game], split: str = Split.TRAIN) -> pd.DataFrame:
+    """As `judged`, of what all these listeners judged: `probability` their mean, `accepted` by their majority, `judgment` the first one's.
+
+    (The paper's code may average several listeners; its configuration uses one.)
+    """
+    table, *more = [judged(speaker, listener, games, split).set_index("id") for listener in listeners]
+    if not more:
+        return table.reset_index()
+    both = table.index[[all(place in other.index for other in more) for place in table.index]]
+    tables = [one.loc[both] for one in (table, *more)]
+    probability = sum(one["probability"] for one in tables) / len(tables)
+    accepted = sum(one["accepted"].astype(float) for one in tables) / len(tables) > 0.5
+    return tables[0].assign(probability=probability, accepted=accepted).reset_index()
 
 
 def judged(speaker: Speaker | None, listener: Listener, games: Sequence[Game], split: str = Split.TRAIN) -> pd.DataFrame:
@@ -159,12 +184,14 @@ def _why_none(speaker: str, listener: Listener, split: str, counts: dict[str, An
 
 
 @transaction.atomic
-def _store(chosen: pd.DataFrame, games: Sequence[Game], **values: Any) -> PairSet:
+def _store(chosen: pd.DataFrame, games: Sequence[Game], others: Sequence[Listener], **values: Any) -> PairSet:
     columns = ["question", "chosen", "rejected", "judgment_chosen", "judgment_rejected", "pair_type"]
+    heard = list(zip(chosen["probability_chosen"], chosen["probability_rejected"], strict=True))
     rows = [tuple(row) for row in chosen[columns].itertuples(index=False)]
     digest = hashlib.sha256(json.dumps([values["rule"], values["options"], rows], default=int).encode()).hexdigest()
     pair_set = PairSet.objects.create(**values, digest=digest)
     pair_set.games.set(games)
+    pair_set.others.set(others)
     PreferencePair.objects.bulk_create(
         (
             PreferencePair(
@@ -175,8 +202,10 @@ def _store(chosen: pd.DataFrame, games: Sequence[Game], **values: Any) -> PairSe
                 chosen_judgment_id=first,
                 rejected_judgment_id=second,
                 pair_type=pair_type,
+                chosen_probability=sure,
+                rejected_probability=other,
             )
-            for question, winner, loser, first, second, pair_type in rows
+            for (question, winner, loser, first, second, pair_type), (sure, other) in zip(rows, heard, strict=True)
         ),
         batch_size=BATCH,
     )
@@ -190,7 +219,8 @@ def preference_rows(pair_set: PairSet, *, prompt_style: str | None = None) -> li
     a space. `prompt_style`: that of the speaker to be trained, where it is not the one that was heard.
     """
     style = STYLES[prompt_style or pair_set.speaker.prompt_style]
-    fields = ("id", "pair_type", "question_id", "question__key", "question__text")
+    listeners = _names([pair_set.listener, *pair_set.others.all()])
+    fields = ("id", "pair_type", "question_id", "question__key", "question__text", "chosen_probability", "rejected_probability")
     tails = ("_id", "__text", "__masked_text", "__speaker__name", "_judgment_id", "_judgment__probability")
     sides = [f"{side}{tail}" for side in ("chosen", "rejected") for tail in tails]
     rows = pair_set.pairs.order_by("pk").values(*fields, *sides)
@@ -202,7 +232,7 @@ def preference_rows(pair_set: PairSet, *, prompt_style: str | None = None) -> li
             "differs_at": differs_at(row["rejected__text"], row["rejected__masked_text"], row["chosen__masked_text"]),
             "pair": row["id"],
             "pair_type": row["pair_type"],
-            "listener": pair_set.listener.name,
+            "listener": listeners,
             "question": row["question_id"],
             "question_key": row["question__key"],
             "chosen_utterance": row["chosen_id"],
@@ -211,8 +241,10 @@ def preference_rows(pair_set: PairSet, *, prompt_style: str | None = None) -> li
             "rejected_speaker": row["rejected__speaker__name"],
             "chosen_judgment": row["chosen_judgment_id"],
             "rejected_judgment": row["rejected_judgment_id"],
-            "chosen_probability": row["chosen_judgment__probability"],
-            "rejected_probability": row["rejected_judgment__probability"],
+            **{
+                f"{side}_probability": row[f"{side}_judgment__probability"] if row[f"{side}_probability"] is None else row[f"{side}_probability"]
+                for side in ("chosen", "rejected")  # sets that were built before the column was there
+            },
         }
         for row in rows
     ]

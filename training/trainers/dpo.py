@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from training.trainers.lacie import Config
 
 COLUMNS = ("prompt", "chosen", "rejected")
+HEARD = ("chosen_probability", "rejected_probability")
+"Columns, needed by `margin`: what the listener gave the two."
 DIFFERENCE = "differs_at"
 "Column, needed by `rejected_until=difference`: the character of `rejected` at which its tone begins to differ from the chosen one's."
 
@@ -43,7 +45,7 @@ def train_preferences(job: dict[str, Any], config: Config, folder: Folder, stopp
         from trl.trainer.dpo_config import DPOConfig
 
         looks = bool(validation and config.eval_every)
-        return _trainer_class(config, tokenizer)(
+        trainer = _trainer_class(config, tokenizer)(
             model=model,
             args=DPOConfig(**arguments, **_losses(config), eval_strategy="steps" if looks else "no", eval_steps=config.eval_every or None),
             train_dataset=rows,
@@ -52,6 +54,11 @@ def train_preferences(job: dict[str, Any], config: Config, folder: Folder, stopp
             peft_config=None if config.full or job.get("adapter") else lora(config),
             callbacks=[callback],
         )
+        if config.margin:
+            # β (log π_c/ref_c - log π_r/ref_r) - m is the same with m / β added to the chosen answer's reference.
+            shift = config.margin / config.beta
+            trainer.train_dataset = trainer.train_dataset.map(lambda row: {"ref_chosen_logps": row["ref_chosen_logps"] + shift * _apart(row)})
+        return trainer
 
     finetune(
         job=job,
@@ -90,7 +97,13 @@ def _trainer_class(config: Config, tokenizer: Any) -> Any:
 
 
 def _columns(config: Config) -> tuple[str, ...]:
-    return COLUMNS if config.rejected_until == "end" else (*COLUMNS, DIFFERENCE)
+    return (*COLUMNS, *([] if config.rejected_until == "end" else [DIFFERENCE]), *(HEARD if config.margin else ()))
+
+
+def _apart(row: dict[str, Any]) -> float:
+    """How differently the listener heard the two answers."""
+    chosen, rejected = (row[name] for name in HEARD)
+    return abs(chosen - rejected)
 
 
 def _losses(config: Config) -> dict[str, Any]:
@@ -99,5 +112,5 @@ def _losses(config: Config) -> dict[str, Any]:
         "loss_type": list(config.loss_type),
         "loss_weights": list(config.loss_weights) or None,
         "disable_dropout": config.disable_dropout,
-        "precompute_ref_log_probs": config.precompute_ref,
+        "precompute_ref_log_probs": config.precompute_ref or config.margin > 0,  # a margin is added to the reference
     }

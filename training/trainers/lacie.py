@@ -54,6 +54,9 @@ class Config:
     "One for each loss; empty: all 1."
     rejected_until: str = "end"
     "How much of the rejected answer the preference presses down: to its `end`, as in the paper, or until its tone's first `difference`; ours."
+    margin: float = 0.0
+    """How much more than the reference the chosen answer has to be preferred, times the difference of the listener's two probabilities:
+    -log σ(β Δ - margin |p₁ - p₂|). Ours; 0 is the paper's."""
     lora_rank: int = 16
     "[C]"
     lora_alpha: int = 32
@@ -92,6 +95,10 @@ class Config:
             raise ConfigError(f"loss_weights has {len(self.loss_weights)} numbers for the {len(self.loss_type)} losses in loss_type; give one each.")
         if not self.loss_type:
             raise ConfigError("loss_type is empty; give at least one, for example sigmoid.")
+        if self.margin < 0:
+            raise ConfigError(f"margin={self.margin} is negative: give 0 or more.")
+        if self.margin and self.beta <= 0:
+            raise ConfigError(f"beta={self.beta}: a margin needs a beta above 0.")
         if self.rejected_until not in ("end", "difference"):
             raise ConfigError(f"rejected_until={self.rejected_until!r}: give end or difference.")
 

@@ -25,7 +25,9 @@ class Command(BaseCommand):
         parser.add_argument("--rule", choices=list(TYPES), default="lacie", help="Default: %(default)s.")
         parser.add_argument("--speaker", required=True, help="Whose utterances; with --any-speaker: whose prompt.")
         parser.add_argument("--any-speaker", action="store_true", help="Pair what all speakers said that the listener judged, as in a study's arms.")
-        parser.add_argument("--listener", required=True, help="Whose usable judgments.")
+        parser.add_argument(
+            "--listener", required=True, nargs="+", metavar="NAME", help="Whose usable judgments; several are averaged over what all have judged."
+        )
         parser.add_argument(
             "--game", type=int, action="append", help="Id of a game; may be repeated. Default: all finished games on training questions."
         )
@@ -54,12 +56,15 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **given: Any) -> None:
         speaker = _named(Speaker, given["speaker"])
-        listener = _named(Listener, given["listener"])
+        names = [given["listener"]] if isinstance(given["listener"], str) else given["listener"]  # one name, from `call_command`
+        listener, *others = [_named(Listener, name) for name in dict.fromkeys(names)]
         try:
             options = _options(given, default_options(listener))
             wider = {"any_speaker": given["any_speaker"], "split": given["split"]}
             games = [] if given["any_speaker"] and not given["game"] else _games(given["game"], speaker, given["split"])
-            pair_set = build(name=given["name"], rule=given["rule"], speaker=speaker, listener=listener, games=games, options=options, **wider)
+            pair_set = build(
+                name=given["name"], rule=given["rule"], speaker=speaker, listener=listener, games=games, options=options, others=others, **wider
+            )
         except PairError as error:
             raise CommandError(str(error)) from error
         _show(pair_set, Console(file=sys.stdout))
