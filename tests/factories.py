@@ -6,7 +6,18 @@ from typing import Any
 
 from django.utils import timezone
 
-from annotations.models import Arm, ArmUtterance, Assignment, AttentionCheck, Participant, Payment, PlatformIdentity, Study, participant_code
+from annotations.models import (
+    Arm,
+    ArmUtterance,
+    Assignment,
+    AttentionCheck,
+    LiveAnswer,
+    Participant,
+    Payment,
+    PlatformIdentity,
+    Study,
+    participant_code,
+)
 from games.models import Confidence, Dataset, Game, Judgment, Listener, Question, Speaker, Split, Utterance
 from training.models import Benchmark, Comparison, Evaluation, PairSet, PreferencePair, TrainingRun
 
@@ -170,6 +181,11 @@ def make_check(**kwargs: Any) -> AttentionCheck:
     kwargs.setdefault("kind", AttentionCheck.Kind.SURE_COMMON)
     kwargs.setdefault("expects_accept", False)
     return AttentionCheck.objects.create(**kwargs)
+
+
+def make_live_answer(**kwargs: Any) -> LiveAnswer:
+    kwargs["assignment"] = kwargs.get("assignment") or make_assignment()
+    return LiveAnswer.objects.create(**kwargs)
 
 
 def make_identity(**kwargs: Any) -> PlatformIdentity:

@@ -42,11 +42,12 @@ ROWS: dict[str, Callable[[], Any]] = {
     "annotations.attentioncheck": make.make_check,
     "annotations.platformidentity": make.make_identity,
     "annotations.payment": make.make_payment,
+    "annotations.liveanswer": make.make_live_answer,
 }
 RESULTS = [
     *("games.utterance", "games.judgment", "games.confidence", "training.pairset", "training.preferencepair", "training.evaluation"),
     *("annotations.arm", "annotations.armutterance", "annotations.participant", "annotations.assignment"),
-    *("annotations.attentioncheck", "annotations.platformidentity", "annotations.payment"),
+    *("annotations.attentioncheck", "annotations.platformidentity", "annotations.payment", "annotations.liveanswer"),
 ]
 JOBS = ["games.game", "training.trainingrun", "training.comparison", "training.benchmark"]
 

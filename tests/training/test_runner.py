@@ -311,7 +311,7 @@ def test_train_speaker_trains_and_runs_lists_it(pairs, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["ppo", "--base", "base", "--pairs", "pairs"], "Unknown training method 'ppo'. Choose one of: lacie, truthful"),
+        (["ppo", "--base", "base", "--pairs", "pairs"], "Unknown training method 'ppo'. Choose one of: lacie, lacie-kto, truthful"),
         (["lacie", "--base", "nobody", "--pairs", "pairs"], "'nobody' is no speaker"),
         (["lacie", "--base", "base", "--pairs", "none"], "There is no pair set 'none'"),
         (["lacie", "--base", "base"], "learns from pairs: name some with --pairs"),

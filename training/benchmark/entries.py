@@ -44,7 +44,7 @@ class Entry:
     settings: Mapping[str, Any] = field(default_factory=dict)
     "What differs from the method's preset for this base."
     pairwise: bool = False
-    "Whether it is also asked which of two questions it is likelier to answer."
+    "Whether it is also asked which of two questions it is likelier to answer; the base is where a trained one is."
 
 
 ENTRIES: dict[str, Entry] = {

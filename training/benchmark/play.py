@@ -210,7 +210,7 @@ class Stage:
             Step(f"{name} on {dataset}, seed {seed}: pairs of questions", partial(self._pairwise, name, dataset, seed))
             for dataset in self.datasets
             for name, entry in self.entries.items()
-            if entry.pairwise and self.job.base.backend == "local"
+            if entry.pairwise and any(one.pairwise and one.method for one in self.entries.values())
             for seed in seeds
         ]
         return trained + looked + paired
@@ -302,7 +302,10 @@ class Stage:
         speaker = self.speakers.get((name, seed), self.job.base)
         game = game_of(speaker=speaker, dataset=dataset, split=self.job.split, samples=SAMPLES, seed=seed)
         play_out(game, self._inner(f"{name} on {dataset}, seed {seed}: pairs of questions"))
-        n, found = agreement_of(game, estimate.scorer(game), seed=seed)
+        try:
+            n, found = agreement_of(game, estimate.scorer(game), seed=seed)
+        except EvaluationError:  # all right, or all wrong: no pair tells anything, and the other tables stand all the same
+            n, found = 0, {}
         self.picks.append(Pick(name, dataset.name, seed, n, found))
 
 

@@ -70,6 +70,7 @@ def table(scenes: Iterable[Scene], picks: Iterable[Pick] = (), *, split: str, re
     return rows + _picked(picks, split)
 
 
+UNTOLD: dict[str, float | None] = {"value": None, "low": None, "high": None}
 PICKED = ("accuracy", "pairwise_agreement", "pairwise_consistency")
 
 
@@ -88,7 +89,7 @@ def _picked(picks: Iterable[Pick], split: str) -> list[dict[str, Any]]:
             "seeds": len(found),
             "n": round(float(np.mean([pick.pairs for pick in found]))),
             "against": None,
-            **{name: _mean([pick.found[name] for pick in found]) for name in PICKED},
+            **{name: _mean([pick.found.get(name, UNTOLD) for pick in found]) for name in PICKED},
             "reliability": [],
             "risk_coverage": [],
         }
