@@ -71,6 +71,13 @@ def enter(page: Page, site: Site) -> None:
     expect(page.locator("[data-round]")).to_be_visible()
 
 
+def sources(site: Site, *, is_live: bool) -> set[str]:
+    """What the rows say was heard in live, or in other, arms."""
+    command = [sys.executable, "manage.py", "shell", "-v", "0", "-c", COUNT.replace("LIVE", str(is_live))]
+    said = subprocess.run(command, cwd=ROOT, env=site.environment, check=True, capture_output=True, text=True).stdout
+    return set(json.loads(said))
+
+
 def test_answers_are_written_word_by_word_and_the_verdict_opens_at_the_end(page: Page, site: Site, console: list[str]) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     enter(page, site)
@@ -92,6 +99,7 @@ def test_answers_are_written_word_by_word_and_the_verdict_opens_at_the_end(page:
     expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
     assert sum("Paris" in text for text in heard) == 2 and sum("recorded" in text for text in heard) == 2
     assert console == []
+    assert (sources(site, is_live=True), sources(site, is_live=False)) == ({"live"}, {"fixed"}), "the rows say what was heard"
 
 
 def test_without_javascript_the_answer_is_there_whole_after_a_reload(browser: Browser, site: Site) -> None:
@@ -115,11 +123,3 @@ def test_where_no_websocket_comes_through_the_page_loads_again_by_itself(page: P
     expect(page.get_by_role("button", name="Accept")).to_be_disabled()
     expect(page.get_by_role("button", name="Accept")).to_be_enabled(timeout=15_000)
     assert page.locator(".answer p").nth(1).text_content()
-
-
-def test_the_rows_say_what_was_heard(page: Page, site: Site) -> None:
-    command = [sys.executable, "manage.py", "shell", "-v", "0", "-c"]
-    for is_live, source in ((True, "live"), (False, "fixed")):
-        code = COUNT.replace("LIVE", str(is_live))
-        said = subprocess.run([*command, code], cwd=ROOT, env=site.environment, check=True, capture_output=True, text=True).stdout
-        assert set(json.loads(said)) == {source}
