@@ -56,7 +56,7 @@ def measure(running: Stage, people: int, seconds: float, every: float) -> dict[s
     walks: list[bots.Walk] = []
     plan = bots.Plan(people=people, parallel=people, kinds=("random",), pause=every, spread=every)
     threading.Thread(target=lambda: walks.extend(bots.run(study=study, url=running.site, plan=plan)), daemon=True).start()
-    judged = Judgment.objects.filter(listener=study.listener).count
+    judged = Judgment.objects.filter(assignment__participant__study=study).count
     while study.participants.filter(began_at__isnull=False).count() < people:
         time.sleep(1)
     time.sleep(every)

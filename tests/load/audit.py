@@ -30,7 +30,7 @@ def audit(name: str) -> dict[str, Any]:
 
     items = ArmUtterance.objects.filter(arm__study__name=name).annotate(held=Count("assignments"))
     given = Assignment.objects.filter(participant__study__name=name)
-    judgments = Judgment.objects.filter(listener__study__name=name)
+    judgments = Judgment.objects.filter(Q(listener__study__name=name) | Q(listener__name=f"bots-{name}"))
     people = Participant.objects.filter(study__name=name)
     twice = [
         given.values("participant", field).order_by().annotate(n=Count("pk")).filter(n__gt=1).count() for field in ("question", "item", "position")

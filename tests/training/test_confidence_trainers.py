@@ -119,8 +119,10 @@ def test_a_killed_judge_ends_with_the_weights_of_an_unbroken_one(judges, tmp_pat
 @train
 @slow
 def test_the_divergence_keeps_what_the_speaker_says_nearer_to_what_it_said(judges, tmp_path, tiny_model):
-    off = make_folder(tmp_path / "off", tiny_model, "calibration-tuning", keep="off", steps=40)
-    on = make_folder(tmp_path / "on", tiny_model, "calibration-tuning", keep="jsd", keep_weight=20.0, steps=40)
+    off = make_folder(tmp_path / "off", tiny_model, "calibration-tuning", keep="off", steps=120, learning_rate=1e-3, schedule="linear")
+    on = make_folder(
+        tmp_path / "on", tiny_model, "calibration-tuning", keep="jsd", keep_weight=100.0, steps=120, learning_rate=1e-3, schedule="linear"
+    )
     for folder in (off, on):
         train_in(folder)
     assert _moved(on, tiny_model) < _moved(off, tiny_model) / 2

@@ -70,7 +70,7 @@ def test_json_values_are_checked_too():
 
 
 def test_an_unknown_method_or_preset_names_the_known_ones():
-    with pytest.raises(ConfigError, match="lacie, truthful"):
+    with pytest.raises(ConfigError, match="lacie, lacie-kto, truthful"):
         load("ppo")
     with pytest.raises(ConfigError, match="bundled"):
         config("mine", "lacie")
