@@ -12,8 +12,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
+from annotations.building.setup import SetupError, open_study
 from annotations.models import Arm, ArmUtterance, Assignment, AttentionCheck, LiveAnswer, Participant, Payment, PlatformIdentity, Study
-from annotations.setup import SetupError, open_study
 from games.admin_pages import Readable, ResultAdmin
 
 
@@ -68,7 +68,7 @@ class StudyAdmin(Readable):
         return super().has_delete_permission(request, obj) and (obj is None or (obj.may_change(request.user) and obj.state == Study.State.DRAFT))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """A study is made with its arms and its listener together, by `annotations.setup`."""
+        """A study is made with its arms and its listener together, by `annotations.building.setup`."""
         return False
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:

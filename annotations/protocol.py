@@ -101,7 +101,7 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class Payment:
-    """In units of `currency`. The bonus is `bonus` at most, by a proper score of accept/reject with confidence (`annotations.payoff`)."""
+    """In units of `currency`. The bonus is `bonus` at most, by a proper score of accept/reject with confidence (`annotations.payments.payoff`)."""
 
     currency: str = "USD"
     base: float = 0.0
@@ -139,7 +139,7 @@ class Recruiting:
 
 @dataclass(frozen=True)
 class Stopping:
-    """The sample and the looks at it, declared beforehand (`annotations.sequential`)."""
+    """The sample and the looks at it, declared beforehand (`annotations.results.sequential`)."""
 
     goal: int = 0
     "Usable judgments wanted in each arm; 0: not declared."

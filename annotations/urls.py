@@ -4,8 +4,11 @@ from typing import Any
 
 from django.urls import include, path
 
-from annotations import export_views, payment_views, results_views, views
-from annotations.consumers import AnswerConsumer
+from annotations.data import views as data
+from annotations.participant import views
+from annotations.participant.consumers import AnswerConsumer
+from annotations.payments import views as payments
+from annotations.results import views as results
 
 app_name = "annotations"
 
@@ -15,15 +18,15 @@ study_urls = [
     path("consent/", views.consent, name="consent"),
     path("answer/", views.answer, name="answer"),
     path("message/", views.dismiss, name="dismiss"),
-    path("results/", results_views.results, name="results"),
-    path("results/figures.pdf", results_views.pdf, name="results-pdf"),
-    path("results/results.json", results_views.as_json, name="results-json"),
-    path("results/<slug:figure>.svg", results_views.figure, name="results-figure"),
-    path("results/data.zip", export_views.download, name="export"),
-    path("payments/", payment_views.overview, name="payments"),
-    path("payments/export/", payment_views.export, name="payments-export"),
-    path("payments/<slug:batch>/paid/", payment_views.paid, name="payments-paid"),
-    path("payments/<slug:batch>/<str:file>", payment_views.download, name="payments-file"),
+    path("results/", results.results, name="results"),
+    path("results/figures.pdf", results.pdf, name="results-pdf"),
+    path("results/results.json", results.as_json, name="results-json"),
+    path("results/<slug:figure>.svg", results.figure, name="results-figure"),
+    path("results/data.zip", data.download, name="export"),
+    path("payments/", payments.overview, name="payments"),
+    path("payments/export/", payments.export, name="payments-export"),
+    path("payments/<slug:batch>/paid/", payments.paid, name="payments-paid"),
+    path("payments/<slug:batch>/<str:file>", payments.download, name="payments-file"),
     *(path(f"{step}/", views.step, {"step": step}, name=step) for step in views.STEPS),
 ]
 

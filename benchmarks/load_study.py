@@ -45,7 +45,7 @@ def measure(running: Stage, people: int, seconds: float, every: float) -> dict[s
     django.setup()
     from django.db import connection
 
-    from annotations import bots
+    from annotations.bots import walking
     from annotations.models import Study
     from games.models import Judgment
 
@@ -53,9 +53,9 @@ def measure(running: Stage, people: int, seconds: float, every: float) -> dict[s
         cursor.execute("SHOW data_directory")
         postmaster = int(Path(cursor.fetchone()[0], "postmaster.pid").read_text().split()[0])
     study = Study.objects.get(name=name)
-    walks: list[bots.Walk] = []
-    plan = bots.Plan(people=people, parallel=people, kinds=("random",), pause=every, spread=every)
-    threading.Thread(target=lambda: walks.extend(bots.run(study=study, url=running.site, plan=plan)), daemon=True).start()
+    walks: list[walking.Walk] = []
+    plan = walking.Plan(people=people, parallel=people, kinds=("random",), pause=every, spread=every)
+    threading.Thread(target=lambda: walks.extend(walking.run(study=study, url=running.site, plan=plan)), daemon=True).start()
     judged = Judgment.objects.filter(assignment__participant__study=study).count
     while study.participants.filter(began_at__isnull=False).count() < people:
         time.sleep(1)

@@ -2,10 +2,10 @@
 
     python benchmarks/study_coverage.py [--studies 200] [--seed 0]
 
-Every simulated study is written as rows (bots, assignments, judgments), read by `annotations.report.results_of`, and rolled back. The truth is the
-acceptance of a person and a question drawn at random. Ends with exit code 1 if an interval of a design with 20 people or more holds the truth in
-less than 92 or more than 98 % of the studies, give or take what so many studies leave to chance, or if the mean relative reduction is off by more
-than .03.
+Every simulated study is written as rows (bots, assignments, judgments), read by `annotations.results.report.results_of`, and rolled back. The
+truth is the acceptance of a person and a question drawn at random. Ends with exit code 1 if an interval of a design with 20 people or more holds
+the truth in less than 92 or more than 98 % of the studies, give or take what so many studies leave to chance, or if the mean relative reduction
+is off by more than .03.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def _marginal(p: float, wide: float) -> float:
 
 
 def _figures(study: Any) -> Iterator[tuple[str, Any]]:
-    from annotations.report import results_of
+    from annotations.results.report import results_of
 
     found = results_of(study, bots=True)
     for row in found.arms:

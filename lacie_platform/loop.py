@@ -8,10 +8,11 @@ from http.client import HTTPException
 
 from django.core.management.base import CommandError
 
-from annotations import bots, setup
-from annotations.bots import Plan
+from annotations.bots import walking
+from annotations.bots.own_site import NotServed, site
+from annotations.bots.walking import Plan
+from annotations.building import setup
 from annotations.models import Study
-from annotations.own_site import NotServed, site
 from games import play, registry
 from games.models import Dataset, Game, Listener, Speaker, Split
 from games.progress import bar
@@ -110,8 +111,8 @@ def fill_study(study: Study, say: Say) -> None:
         return
     try:
         with site("") as url, bar("bots in the study") as report:
-            walks = bots.run(study=study, url=url, plan=replace(BOTS, seed=study.seed), report=report)
-    except (NotServed, bots.BotError, OSError, HTTPException) as error:
+            walks = walking.run(study=study, url=url, plan=replace(BOTS, seed=study.seed), report=report)
+    except (NotServed, walking.BotError, OSError, HTTPException) as error:
         raise CommandError(f"The study is open, but bots could not take part: {error}") from error
     judged = sum(walk.judged for walk in walks)
     say(f"Study '{study}': {len(walks)} bots gave {judged} verdicts by its pages. They are no people: results leave them out unless asked for.")

@@ -148,7 +148,7 @@ def make_benchmark(**kwargs: Any) -> Benchmark:
 
 
 def make_study(**kwargs: Any) -> Study:
-    """Without arms: a test that needs people to judge makes it by `annotations.setup`."""
+    """Without arms: a test that needs people to judge makes it by `annotations.building.setup`."""
     kwargs.setdefault("name", f"study-{next(_numbers)}")
     kwargs.setdefault("title", "Trivia answers")
     kwargs["listener"] = kwargs.get("listener") or make_listener(kind=Listener.Kind.HUMAN)
@@ -234,7 +234,7 @@ def make_open_study(*, questions: int = 12, arms: int = 2, right: bool = True, w
 
 def make_session(*, study: Study, verdicts: Sequence[bool] = (), **kwargs: Any) -> Participant:
     """Has entered the study, and answered the first rounds with these verdicts."""
-    from annotations import flow
+    from annotations.participant import flow
 
     person = flow.enter(study=study, code=participant_code(), **kwargs)
     for position, accepted in enumerate(verdicts, start=1):

@@ -26,26 +26,25 @@ PLAIN = [
     "games/bundled/*.py",
     "training/preferences.py",
     "training/trainers/*.py",
-    *(
-        f"annotations/{name}.py"
-        for name in (
-            "agreement",
-            "assignment",
-            "blinding",
-            "clustered",
-            "findings",
-            "listening",
-            "payoff",
-            "plots",
-            "protocol",
-            "refusals",
-            "results",
-            "sequential",
-            "texts",
-            "tokens",
-        )
-    ),
+    "annotations/protocol.py",
+    "annotations/texts.py",
+    "annotations/blinding.py",
+    "annotations/participant/assignment.py",
+    "annotations/payments/payoff.py",
+    *(f"annotations/recruiting/{name}.py" for name in ("refusals", "tokens")),
+    *(f"annotations/results/{name}.py" for name in ("acceptance", "agreement", "clustered", "findings", "listening", "plots", "sequential")),
 ]
+ROOMS = {
+    "recruiting": set(),
+    "payments": {"recruiting"},
+    "bots": {"recruiting"},
+    "participant": {"recruiting", "payments", "bots"},
+    "building": {"recruiting", "payments", "participant"},
+    "results": set(),
+    "data": {"participant"},
+    "console": {"recruiting", "payments", "bots", "participant", "building", "results", "data"},
+}
+"""The rooms of `annotations`, and those that each may lean on."""
 TRAINING_STACK = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 
 
@@ -75,6 +74,22 @@ def fresh(code: str) -> str:
 def test_an_app_imports_only_what_is_below_it(app):
     wrong = {f"{path.relative_to(ROOT)} imports {name}" for path in sources(f"{app}/**/*.py") for name in imported(path) if name in FORBIDDEN[app]}
     assert not wrong
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_of_annotations_leans_only_on_those_below_it(room):
+    leans = {
+        node.module.split(".")[1]
+        for path in sources(f"annotations/{room}/**/*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("annotations.")
+    }
+    assert leans & set(ROOMS) <= ROOMS[room] | {room}
+
+
+def test_every_room_of_annotations_has_its_place():
+    aside = {"management", "migrations", "templatetags"}
+    assert {path.parent.name for path in sources("annotations/*/__init__.py")} - aside == set(ROOMS)
 
 
 @pytest.mark.parametrize("path", sources(*PLAIN), ids=lambda path: str(path.relative_to(ROOT)))

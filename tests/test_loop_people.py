@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from annotations import flow
+from annotations.building.setup import create_study, open_study
 from annotations.models import Study, participant_code
-from annotations.setup import create_study, open_study
+from annotations.participant import flow
 from games.bundled.phrasing import TONES
 from games.listeners.base import Heard
 from games.listeners.lexicon import LexiconListener

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 from django import forms
 
-from annotations import setup
+from annotations.building import setup
 from annotations.models import Study
 from annotations.protocol import Protocol, ProtocolError, merged, nested, setting
-from annotations.tokens import KeysError, read_keys
+from annotations.recruiting.tokens import KeysError, read_keys
 from games.models import Listener
 
 MEASURES = [("off", "Not asked"), ("slider", "By a slider"), ("buttons", "By buttons")]

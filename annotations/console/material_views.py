@@ -10,7 +10,8 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from annotations import attention, freezing, setup, texts
+from annotations import texts
+from annotations.building import attention, freezing, setup
 from annotations.console import forms, row_forms, wording
 from annotations.console.rights import changes, edits, reads, record
 from annotations.console.row_forms import LONGEST_TEXT

@@ -17,11 +17,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
-from annotations import material, payments, report
 from annotations.console import monitor
 from annotations.console.rights import changes, edits, reads, record
 from annotations.console.row_forms import MessageForm
 from annotations.models import Participant, Study
+from annotations.participant import material
+from annotations.payments import ledger
+from annotations.results import report
 
 LOOKED = "Looked at the effect"
 
@@ -123,7 +125,7 @@ def send_back(participant: Participant) -> bool:
     row.outcome = Participant.Outcome.RETURNED
     row.save(update_fields=["outcome"])
     material.give_back(participant=row)
-    payments.settle(participant=row)
+    ledger.settle(participant=row)
     return True
 
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django import forms
 
-from annotations import setup
+from annotations.building import setup
 from annotations.console.forms import REFUSALS
 from annotations.models import AttentionCheck, Study
 from games.models import Game, Speaker

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from annotations import setup
+from annotations.building import setup
 from annotations.console import forms, row_forms
 from annotations.models import Study
 

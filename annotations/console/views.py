@@ -15,12 +15,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from annotations import checklist, freezing, payments, setup
+from annotations.building import checklist, freezing, setup
 from annotations.console import forms, row_forms
 from annotations.console.rights import MAY_CREATE, changes, edits, reads, record, user_of
 from annotations.console.sections import SECTIONS
 from annotations.models import Study
-from annotations.views import remember
+from annotations.participant.views import remember
+from annotations.payments import ledger
 
 
 @require_safe
@@ -60,7 +61,7 @@ def study(request: HttpRequest, study: Study) -> HttpResponse:
         "sections": [(section, section.summary(study)) for section in SECTIONS.values()],
         "items": items,
         "stops": sum(item.level == "stop" for item in items),
-        "forecast": payments.forecast(study),
+        "forecast": ledger.forecast(study),
         "link": request.build_absolute_uri(study.get_absolute_url()),
         "intact": is_draft or freezing.digest_of(study) == study.digest,
     }
@@ -79,7 +80,7 @@ def section(request: HttpRequest, study: Study, key: str) -> HttpResponse:
             record(request, study, f"{section.title} changed.")
             messages.success(request, f"{section.title}: saved.")
             return redirect("console:study", name=study.name)
-    context = {**frame(request, study), "section": section, "form": form, "forecast": payments.forecast(study) if key == "payment" else None}
+    context = {**frame(request, study), "section": section, "form": form, "forecast": ledger.forecast(study) if key == "payment" else None}
     return render(request, "annotations/console/section.html", context, status=400 if form.is_bound else 200)
 
 
@@ -88,7 +89,7 @@ def forecast(request: HttpRequest, study: Study) -> HttpResponse:
     """What the payment as it stands in the form would cost; nothing is saved."""
     form = forms.PaymentForm(request.GET, study=study)
     study.rules = form.changed_rules() if form.is_valid() else study.rules
-    return render(request, "annotations/console/_forecast.html", {"study": study, "forecast": payments.forecast(study), "invalid": form.errors})
+    return render(request, "annotations/console/_forecast.html", {"study": study, "forecast": ledger.forecast(study), "invalid": form.errors})
 
 
 @changes

@@ -8,9 +8,9 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from annotations import findings
-from annotations.clustered import Effect
-from annotations.results import Headline
+from annotations.results import findings
+from annotations.results.acceptance import Headline
+from annotations.results.clustered import Effect
 from games.intervals import Estimate
 
 register = template.Library()

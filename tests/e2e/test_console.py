@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from annotations import setup
+from annotations.building import setup
 from annotations.models import Participant, Study
-from tests.annotations.test_setup import World
+from tests.annotations.building.test_setup import World
 from tests.factories import make_check, make_participant
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.slow]

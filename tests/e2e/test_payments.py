@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from annotations import payments
 from annotations.models import Payment, Study
+from annotations.payments import ledger
 from tests.factories import make_arm, make_identity, make_participant, make_study, make_utterance
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,7 +24,7 @@ def study() -> Study:
         arm.shown.create(question=utterance.question, utterance=utterance, wanted=3)
     for number, outcome in enumerate(["finished"] * 4 + ["screened-out", "timed-out", "no-consent"]):
         person = make_participant(study=study, outcome=outcome)
-        payments.settle(participant=make_identity(participant=person, label=f"60ffe5c8371090c7041d43f{number}").participant)
+        ledger.settle(participant=make_identity(participant=person, label=f"60ffe5c8371090c7041d43f{number}").participant)
     return study
 
 
@@ -51,7 +51,7 @@ def test_it_fits_a_phone_and_the_dark(staff_page: Page, live_server: Any, study:
     page = staff_page
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": 360, "height": 740})
-    payments.export(study=study, now=study.created_at)
+    ledger.export(study=study, now=study.created_at)
     page.goto(f"{live_server.url}/s/trivia/payments/")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     axe(page)

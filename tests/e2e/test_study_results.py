@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from games.models import Judgment
-from tests.annotations.test_report import papers_study
+from tests.annotations.results.test_report import papers_study
 from tests.factories import make_listener
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]

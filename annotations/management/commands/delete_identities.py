@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from annotations import identities
 from annotations.models import Study
+from annotations.recruiting import identities
 
 
 class Command(BaseCommand):

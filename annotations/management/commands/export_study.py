@@ -8,8 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from annotations.chain import Broken, verify
-from annotations.export import FORMATS, ExportError, export, write
+from annotations.data.chain import Broken, verify
+from annotations.data.export import FORMATS, ExportError, export, write
 from annotations.models import Study
 
 

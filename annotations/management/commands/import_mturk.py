@@ -11,9 +11,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_slug
 
-from annotations.imported import CannotImport, Imported, import_study
+from annotations.data.imported import CannotImport, Imported, import_study
+from annotations.data.mturk import Files, Unreadable, read
 from annotations.models import Assignment
-from annotations.mturk import Files, Unreadable, read
 from games.models import Judgment
 
 LISTED = 20

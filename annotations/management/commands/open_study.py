@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
-from annotations import setup
+from annotations.building import setup
 from annotations.models import Study
 from annotations.protocol import ProtocolError, merged, nested
 from games.models import Dataset, Game, Speaker, Split

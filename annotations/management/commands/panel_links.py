@@ -8,12 +8,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from annotations import recruiting
 from annotations.models import Study
+from annotations.recruiting import links
 
 
 class Command(BaseCommand):
-    help = "Print one signed entry link a label, as CSV (label,link). The study's protocol must say recruiting.platform = panel."
+    help = "Print one signed entry link a label, as CSV (label,link). The study's protocol must say links.platform = panel."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("study", help="name of the study")
@@ -28,11 +28,11 @@ class Command(BaseCommand):
             raise CommandError(f"Study '{study}' recruits by '{study.rules.recruiting.platform}', where such links let nobody in. Set it to 'panel'.")
         labels = _labels(options["labels"])
         try:
-            links = [(label, options["site"].rstrip("/") + recruiting.panel_link(study=study, label=label)) for label in labels]
+            signed = [(label, options["site"].rstrip("/") + links.panel_link(study=study, label=label)) for label in labels]
         except ValueError as error:
             raise CommandError(str(error)) from None
         self.stdout.write("label,link")
-        for label, link in links:
+        for label, link in signed:
             self.stdout.write(f'"{label}",{link}' if "," in label else f"{label},{link}")
 
 

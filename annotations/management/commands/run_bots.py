@@ -9,9 +9,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from annotations import bots
+from annotations.bots import walking
+from annotations.bots.own_site import NotServed, site
 from annotations.models import Study
-from annotations.own_site import NotServed, site
 from games.progress import bar
 
 
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("study", help="the name of an open study")
         parser.add_argument("--people", type=int, default=40, help="(default: %(default)s)")
         parser.add_argument("--parallel", type=int, default=20, help="how many at a time (default: %(default)s)")
-        parser.add_argument("--kind", nargs="+", choices=bots.KINDS, default=["honest"], help="several are taken in turn (default: honest)")
+        parser.add_argument("--kind", nargs="+", choices=walking.KINDS, default=["honest"], help="several are taken in turn (default: honest)")
         parser.add_argument("--url", default="", help="where the site is served; left out, it is started for this on a free port")
         parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
         parser.add_argument(
@@ -45,14 +45,14 @@ class Command(BaseCommand):
         if options["people"] < 1 or options["parallel"] < 1:
             raise CommandError("--people and --parallel: give 1 or more.")
         try:
-            plan = bots.Plan(
+            plan = walking.Plan(
                 kinds=tuple(options["kind"]),
-                accept=bots.parse_accept(options["accept"]),
+                accept=walking.parse_accept(options["accept"]),
                 **{name: options[name] for name in ("people", "parallel", "seed", "drop_outs", "double_clicks", "lost_connections")},
             )
             with site(options["url"]) as url, bar("bots") as report:
-                walks = bots.run(study=study, url=url, plan=plan, report=report)
-        except (bots.BotError, NotServed) as error:
+                walks = walking.run(study=study, url=url, plan=plan, report=report)
+        except (walking.BotError, NotServed) as error:
             raise CommandError(str(error)) from error
         except (OSError, HTTPException) as error:
             raise CommandError(f"The site does not answer: {error}. Is it served at {options['url']}?") from error

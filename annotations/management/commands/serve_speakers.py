@@ -13,7 +13,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 
-from annotations.live_speaking import Voices, speak
+from annotations.participant.live_speaking import Voices, speak
 from games.speakers.base import SpeakerError
 
 log = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from annotations import recruiting
 from annotations.models import Study
-from annotations.tokens import KeysError, read_keys
+from annotations.recruiting import links
+from annotations.recruiting.tokens import KeysError, read_keys
 
 
 class Command(BaseCommand):
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         study.save(update_fields=["keys", "platform_study"])
         names = ", ".join(key.get("kid", "without a name") for key in study.keys.get("keys", [])) or "none"
         self.stdout.write(f"Study '{study}': keys {names}; on the platform it is {study.platform_study or 'any study'}.")
-        for problem in recruiting.problems(study):
+        for problem in links.problems(study):
             self.stdout.write(f"Nobody can enter yet: {problem}")
 
 

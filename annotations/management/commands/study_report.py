@@ -11,11 +11,11 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
-from annotations import figures, report
-from annotations.findings import p_value, signed
 from annotations.models import Study
-from annotations.report_json import as_json
-from annotations.results import Headline
+from annotations.results import figures, report
+from annotations.results.acceptance import Headline
+from annotations.results.findings import p_value, signed
+from annotations.results.report_json import as_json
 from annotations.templatetags.estimates import percent
 from games.intervals import Estimate
 

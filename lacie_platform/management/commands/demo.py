@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
-from annotations.setup import SetupError
+from annotations.building.setup import SetupError
 from games.findings import findings, simulated
 from games.jobs import Busy, Cancelled, LeaseLost
 from games.listeners.base import ListenerError

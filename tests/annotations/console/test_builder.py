@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from annotations import setup
+from annotations.building import setup
 from annotations.console.sections import SECTIONS
 from annotations.models import ArmUtterance, Assignment, Participant, Study
-from tests.annotations.test_setup import World
+from tests.annotations.building.test_setup import World
 from tests.factories import make_check, make_open_study
 from tests.queries import queries_of
 

@@ -9,9 +9,9 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from annotations import setup
+from annotations.building import setup
 from annotations.models import Participant, Study
-from tests.annotations.test_setup import World
+from tests.annotations.building.test_setup import World
 from tests.factories import make_check, make_participant, make_payment
 
 pytestmark = pytest.mark.django_db

@@ -1,0 +1,1 @@
+"""Simulated participants, who walk a study's real pages."""

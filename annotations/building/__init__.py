@@ -1,0 +1,1 @@
+"""A study before it opens: its arms, material and checks, what must be done first, and what opening freezes."""

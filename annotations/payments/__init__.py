@@ -1,0 +1,1 @@
+"""What participants earn, and how it is paid, once."""

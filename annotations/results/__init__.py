@@ -1,0 +1,1 @@
+"""What a study found: from judgments to counts, intervals, tests, figures and sentences."""

@@ -1,0 +1,107 @@
+"""Bots walk the real pages of a live server: what they press is what their kind would, and nobody can pass for one."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client, RequestFactory
+
+from annotations.bots import walking
+from annotations.bots.browser import Page
+from annotations.building import attention
+from annotations.models import Participant, Study
+from games.models import Judgment
+from tests.factories import make_check, make_open_study
+
+over_http = pytest.mark.django_db(transaction=True)
+
+
+def walk(live_server: Any, study: Study, **kwargs: Any) -> list[walking.Walk]:
+    return walking.run(study=study, url=live_server.url, plan=walking.Plan(people=2, parallel=1, **kwargs))
+
+
+@over_http
+def test_bots_go_through_every_step_to_the_end_and_are_marked(live_server: Any) -> None:
+    everything = {
+        "measures": {"confidence": "slider", "knew_answer": "buttons", "convincing": "slider", "note": True},
+        "steps": {"instructions": True, "practice": 2, "comprehension": True, "attention": 1, "about_you": ["age", "comments"]},
+    }
+    study = make_open_study(rounds=3, protocol=everything, state="draft")
+    attention.add_shipped(study)
+    Study.objects.update(state="open")
+    study.refresh_from_db()
+    walks = walk(live_server, study)
+    assert [(each.judged, each.ended) for each in walks] == [(4, "at the end")] * 2
+    assert set(Participant.objects.values_list("outcome", "is_bot", "failed_checks", "failed_comprehension")) == {("finished", True, 0, 0)}
+    assert Judgment.objects.filter(confidence__isnull=False, probability__isnull=False).count() == 6
+
+
+@over_http
+def test_acceptance_is_what_was_asked_for_by_arm_and_correctness(live_server: Any) -> None:
+    study = make_open_study(rounds=4)  # of arm-1 every answer is right, of arm-2 every one is wrong
+    walk(live_server, study, accept=walking.parse_accept(["arm-1=0,1", "arm-2=0,1"]))
+    assert {(row.utterance.is_correct, row.accepted) for row in Judgment.objects.select_related("utterance")} == {(True, False), (False, True)}
+
+
+@over_http
+def test_whatever_is_sent_twice_or_lost_counts_once(live_server: Any) -> None:
+    study = make_open_study(rounds=3)
+    walk(live_server, study, lost_connections=0.5, double_clicks=1)
+    assert Judgment.objects.count() == 6
+
+
+@over_http
+def test_who_drops_out_leaves_something_open(live_server: Any) -> None:
+    walks = walk(live_server, make_open_study(rounds=4), drop_outs=1)
+    assert {each.ended for each in walks} == {"dropped out"}
+    assert not Participant.objects.filter(outcome="finished").exists()
+
+
+@over_http
+def test_the_careless_fail_their_attention_checks(live_server: Any) -> None:
+    study = make_open_study(rounds=3, protocol={"steps": {"attention": 1}})
+    make_check(study=study)
+    walk(live_server, study, kinds=("careless",))
+    assert set(Participant.objects.values_list("failed_checks", flat=True)) == {1}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("header", ["1", "trivia", "trivia:forged", ""])
+def test_nobody_passes_for_a_bot_who_has_no_key(header: str) -> None:
+    assert not walking.is_bot(RequestFactory().post("/", headers={walking.HEADER: header}), "trivia")
+
+
+@pytest.mark.django_db
+def test_the_mark_of_another_study_is_none() -> None:
+    signed = walking.signing.Signer(salt=walking.SALT).sign("other")
+    assert not walking.is_bot(RequestFactory().post("/", headers={walking.HEADER: signed}), "trivia")
+    assert walking.is_bot(RequestFactory().post("/", headers={walking.HEADER: signed}), "other")
+
+
+@pytest.mark.django_db
+def test_a_page_is_read_as_it_stands() -> None:
+    make_open_study(name="trivia")
+    page = Page(200, Client().get("/s/trivia/").content.decode())
+    assert page.forms[0].action == "/s/trivia/consent/"
+    assert page.forms[0].choices["decision"] == ["agree", "decline"]
+    assert page.forms[0].fields["ticket"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nothing"], "There is no open study 'nothing'. Open studies: trivia."),
+        (["trivia", "--accept", "arm-1"], "give ARM=RIGHT,WRONG"),
+        (["trivia", "--accept", "arm-1=2,0"], "between 0 and 1"),
+        (["trivia", "--accept", "arm-9=1,0", "--url", "http://127.0.0.1:9"], "has no arm arm-9"),
+        (["trivia", "--kind", "learned", "--url", "http://127.0.0.1:9"], "no learned listener yet"),
+        (["trivia", "--drop-outs", "2"], "give a share between 0 and 1"),
+        (["trivia", "--people", "0"], "give 1 or more"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_the_reason(arguments: list[str], words: str) -> None:
+    make_open_study(name="trivia")
+    with pytest.raises(CommandError, match=words):
+        call_command("run_bots", *arguments, stdout=StringIO())
