@@ -54,12 +54,14 @@ class ListenerSerializer(serializers.ModelSerializer):
 class GameSerializer(serializers.ModelSerializer):
     speaker = named()
     dataset = named()
+    hold_out = serializers.ListField(child=serializers.CharField(), read_only=True)
     listeners: serializers.SlugRelatedField[Listener] = serializers.SlugRelatedField(slug_field="name", many=True, read_only=True)
 
     class Meta:
         model = Game
         fields = (
-            *("id", "speaker", "dataset", "split", "listeners", "samples", "temperature", "question_limit", "form", "seed", "chunk_size"),
+            *("id", "speaker", "dataset", "split", "listeners", "samples", "temperature", "question_limit", "hold_out", "form", "seed"),
+            "chunk_size",
             *JOB_FIELDS,
         )
 

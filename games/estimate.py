@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
@@ -72,7 +74,8 @@ def _store(answers: Sequence[Utterance], found: Sequence[float | None], source: 
 
 
 def recalibrate(*, game: Game, source: str, how: str, fitted_on: Game) -> str:
-    """Store `SOURCE-HOW` for the game: the source's confidences after a calibration that was fitted on another game. Returns that name.
+    """Store `SOURCE-HOW` for the game: the source's confidences after a calibration that was fitted on another game. Returns that name, which ends
+    in a digest of the relations that the other game held out, where it did.
 
     Raises:
         EstimatorError: no such calibration, the games share questions, or there is too little to fit on.
@@ -86,7 +89,7 @@ def recalibrate(*, game: Game, source: str, how: str, fitted_on: Game) -> str:
         adjusted = RECALIBRATIONS[how](*([list(column) for column in zip(*known, strict=True)] or [[], []]))
     except TooFew as error:
         raise EstimatorError(f"{source} on {fitted_on}: {error}") from error
-    name = f"{source}-{how}"
+    name = f"{source}-{how}" + (f"-{hashlib.sha256(json.dumps(fitted_on.hold_out).encode()).hexdigest()[:8]}" if fitted_on.hold_out else "")
     done = set(_of(game, name).values_list("utterance", flat=True))
     raw = [one for one in _of(game, source).select_related("utterance") if one.utterance_id not in done]
     if raw:

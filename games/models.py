@@ -130,6 +130,8 @@ class Game(Job):
     samples = models.PositiveIntegerField(default=10)
     temperature = models.FloatField(default=0.7)
     question_limit = models.PositiveIntegerField(null=True, blank=True)
+    hold_out = models.JSONField(default=list, blank=True)
+    "Relations whose questions it does not ask, in the order of the alphabet: whoever learns from this game learns nothing of them."
     form = models.CharField(max_length=20, blank=True, default="")
     "A key of `games.prompts.STYLES` in which this game asks; empty: in the speaker's own."
     seed = models.PositiveIntegerField(default=0)
@@ -250,7 +252,7 @@ class Confidence(models.Model):
     utterance = models.ForeignKey(Utterance, models.CASCADE, related_name="confidences")
     kind = models.CharField(max_length=10, choices=Kind)
     source = models.SlugField(max_length=60)
-    "A key of `games.estimators.ESTIMATORS`, recalibrated with `-temperature` or `-isotonic` after it."
+    "A key of `games.estimators.ESTIMATORS`, recalibrated with `-temperature` or `-isotonic` after it (see `games.estimate.recalibrate`)."
     value = models.FloatField(validators=UNIT)
     created_at = models.DateTimeField(default=timezone.now)
 

@@ -6,7 +6,7 @@ have no utterances yet and ends with the rows of an unbroken one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -52,20 +52,22 @@ def start_game(
     seed: int = 0,
     chunk_size: int = 64,
     form: str = "",
+    hold_out: Collection[str] = (),
 ) -> Game:
     """The game with these settings, as a draft for a worker or `run_in_foreground`. Asking again gives the one that is there.
 
     `chunk_size` is no part of what makes it the same game: what is said does not depend on it. `form`: a style of `games.prompts.STYLES`, where
-    the speaker is asked in another than its own.
+    the speaker is asked in another than its own. `hold_out`: relations whose questions it leaves out.
 
     Raises:
         GameError: it could not be played; nothing is written.
     """
     _refuse_impossible(dataset, split, listeners, samples, temperature, question_limit, seed, chunk_size)
+    refuse_hold_out(dataset, hold_out, [split])
     if form and form not in STYLES:
         raise GameError(f"Unknown form {form!r} of asking. Choose one of: {', '.join(STYLES)}.")
     settings = {"split": split, "samples": samples, "temperature": temperature, "question_limit": question_limit, "seed": seed}
-    settings["form"] = "" if form == speaker.prompt_style else form
+    settings |= {"form": "" if form == speaker.prompt_style else form, "hold_out": sorted(set(hold_out))}
     wanted = {listener.pk for listener in listeners}
     with transaction.atomic():
         Speaker.objects.select_for_update().get(pk=speaker.pk)  # of two that ask at once, one waits and finds the other's game
@@ -103,6 +105,19 @@ def _refuse_impossible(
             raise GameError(f"{listener} is of kind {listener.kind!r}: no model plays it. Choose of: {', '.join(listener_table.LISTENERS)}.")
     if not dataset.questions.filter(split=split).exists():
         raise GameError(f"The dataset {dataset} has no questions in its split {split!r}. Load some: manage.py load_questions.")
+
+
+def refuse_hold_out(dataset: Dataset, hold_out: Collection[str], splits: Iterable[str]) -> None:
+    """
+    Raises:
+        GameError: the dataset has no such relation, or one of these splits no question of another.
+    """
+    there = sorted(dataset.questions.exclude(relation="").order_by().values_list("relation", flat=True).distinct())
+    if unknown := sorted(set(hold_out) - set(there)):
+        raise GameError(f"{dataset} has no relation {', '.join(unknown)} to hold out. It has: {', '.join(there) or 'none'}.")
+    for split in splits:
+        if hold_out and not dataset.questions.filter(split=split).exclude(relation__in=hold_out).exists():
+            raise GameError(f"Without {', '.join(sorted(hold_out))} no {split} question of {dataset} is left. Hold out fewer relations.")
 
 
 # Playing
@@ -171,7 +186,7 @@ def play(*, game: Game, lease: Lease, on_progress: Report | None = None) -> None
 
 def questions_of(game: Game) -> QuerySet[Question]:
     """Those the game asks, in its order."""
-    questions = Question.objects.filter(dataset=game.dataset_id, split=game.split).order_by("pk")
+    questions = Question.objects.filter(dataset=game.dataset_id, split=game.split).exclude(relation__in=game.hold_out).order_by("pk")
     return questions[: game.question_limit] if game.question_limit else questions
 
 

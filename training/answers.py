@@ -5,7 +5,7 @@ Train questions go to `train.jsonl`, validation questions to `validation.jsonl`;
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from games import play
@@ -37,19 +37,22 @@ def answer_rows(games: Iterable[Game], split: str) -> list[dict[str, Any]]:
     return [dict(zip(COLUMNS.values(), row, strict=True)) for row in ordered]
 
 
-def game_of(*, speaker: Speaker, dataset: Dataset, split: str, samples: int, seed: int, form: str = "") -> Game:
+def game_of(*, speaker: Speaker, dataset: Dataset, split: str, samples: int, seed: int, form: str = "", hold_out: Collection[str] = ()) -> Game:
     """The game with these settings, whoever listens to it: one that is there already, a finished one first; else a new one, not played yet."""
     asked = "" if form == speaker.prompt_style else form
     settings = {"split": split, "samples": samples, "seed": seed, "form": asked, "temperature": 0.7, "question_limit": None}
-    same = Game.objects.filter(speaker=speaker, dataset=dataset, **settings).order_by("pk")
+    same = Game.objects.filter(speaker=speaker, dataset=dataset, hold_out=sorted(set(hold_out)), **settings).order_by("pk")
     found = same.filter(state=Game.State.DONE).first() or same.first()
-    return found or play.start_game(speaker=speaker, dataset=dataset, split=split, listeners=[], samples=samples, seed=seed, form=form)
+    if found:
+        return found
+    asking: dict[str, Any] = {"samples": samples, "seed": seed, "form": form, "hold_out": hold_out}
+    return play.start_game(speaker=speaker, dataset=dataset, split=split, listeners=[], **asking)
 
 
 def usual_games(base: Speaker) -> list[Game]:
     """What a method that needs answers learns from if no games are named: of the base's finished games, asked in its own style, the one with the
     most samples for each dataset and split. (A smaller game of the same seed holds a part of the same answers.)"""
-    found = Game.objects.filter(speaker=base, state=Game.State.DONE, form="", split__in=FILES, question_limit=None)
+    found = Game.objects.filter(speaker=base, state=Game.State.DONE, form="", split__in=FILES, question_limit=None, hold_out=[])
     largest = {(game.dataset_id, game.split): game for game in found.order_by("samples", "-pk")}
     return sorted(largest.values(), key=lambda game: game.pk)
 

@@ -64,11 +64,13 @@ class BenchmarkSerializer(serializers.ModelSerializer):
     listener = named()
     datasets = serializers.ListField(child=serializers.CharField(), read_only=True)
     methods = serializers.ListField(child=serializers.CharField(), read_only=True)
+    hold_out = serializers.ListField(child=serializers.CharField(), read_only=True)
 
     class Meta:
         model = Benchmark
         fields = (
-            *("id", "name", "base", "datasets", "methods", "listener", "split", "seeds", "questions", "settings", "runs", "result"),
+            *("id", "name", "base", "datasets", "methods", "listener", "split", "seeds", "questions", "hold_out"),
+            *("settings", "runs", "result"),
             *JOB_FIELDS,
         )
 

@@ -52,7 +52,7 @@ def cached_run(
 def _facts(game: Game) -> str:
     """What a game's answers hang on."""
     facts = [game.speaker.digest or game.speaker.name, game.dataset.name, game.split, game.samples, game.temperature, game.form, game.seed]
-    return json.dumps([*facts, game.question_limit])
+    return json.dumps([*facts, game.question_limit, *([game.hold_out] if game.hold_out else [])])
 
 
 def learning_games(*, base: Speaker, dataset: Dataset, seed: int = 0, samples: int = SAMPLES, on_progress: Report | None = None) -> list[Game]:

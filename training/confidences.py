@@ -109,13 +109,21 @@ def _source_row(
 
 
 def estimated(
-    *, speaker: Speaker, dataset: Dataset, split: str, source: str, seed: int, voices: _Voices | None = None, on_progress: Report | None = None
+    *,
+    speaker: Speaker,
+    dataset: Dataset,
+    split: str,
+    source: str,
+    seed: int,
+    hold_out: Collection[str] = (),
+    voices: _Voices | None = None,
+    on_progress: Report | None = None,
 ) -> Game:
     """The finished game whose answers all have this source's confidence."""
     estimator = load(source)
     if not dataset.questions.filter(split=split).exists():
         raise EvaluationError(f"{dataset} has no {split} questions. Load some (manage.py load_questions), or choose another split.")
-    game = game_of(speaker=speaker, dataset=dataset, split=split, samples=estimator.samples, seed=seed, form=estimator.form)
+    game = game_of(speaker=speaker, dataset=dataset, split=split, samples=estimator.samples, seed=seed, form=estimator.form, hold_out=hold_out)
     play_out(game, on_progress)
     if on_progress:
         on_progress(0, 1, f"{speaker}: {source}")

@@ -87,6 +87,10 @@ class StartBenchmarkForm(StartForm):
         Dataset.objects.all(), widget=forms.CheckboxSelectMultiple, help_text="The methods learn from the first by name; all are looked at."
     )
     split = forms.ChoiceField(choices=Split, initial=Split.TEST)
+    hold_out = forms.CharField(
+        required=False,
+        help_text="Relations that no method learns anything of, for example: capital, currency. They are looked at as a split of their own.",
+    )
     listener = forms.ModelChoiceField(Listener.objects.exclude(kind=Listener.Kind.HUMAN))
     seeds = forms.IntegerField(min_value=1, max_value=20, initial=3, help_text="Turns of everything: samples, training, evaluation.")
     questions = forms.IntegerField(min_value=0, initial=0, help_text="Training questions; 0: all.")
@@ -96,6 +100,9 @@ class StartBenchmarkForm(StartForm):
         if Benchmark.objects.filter(name=name).exists():
             raise forms.ValidationError(f"There is a benchmark called {name} already. Choose another name.")
         return name
+
+    def clean_hold_out(self) -> list[str]:
+        return [relation.strip() for relation in self.cleaned_data["hold_out"].split(",") if relation.strip()]
 
     def start(self) -> Benchmark:
         from training.benchmark.play import start_benchmark

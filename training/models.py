@@ -153,6 +153,8 @@ class Benchmark(Job):
     seeds = models.PositiveIntegerField(default=3)
     questions = models.PositiveIntegerField(default=0)
     "Training questions; 0: all."
+    hold_out = models.JSONField(default=list, blank=True)
+    "Relations of the first dataset that no method learns anything of; their questions are looked at as the split `held-out`."
     settings = models.JSONField(default=dict, blank=True)
     "What differs from the presets in every method that has such a setting, for example fewer steps."
     runs = models.ManyToManyField(TrainingRun, related_name="benchmarks", blank=True)

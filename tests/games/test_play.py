@@ -85,6 +85,23 @@ def test_only_the_questions_of_its_split_and_limit_are_asked_in_order(speaker, d
     assert [said.question.key for said in game.utterances.order_by("pk")] == ["q1", "q2", "q3"]
 
 
+def test_questions_of_a_relation_that_is_held_out_are_not_asked(speaker, dataset):
+    Question.objects.filter(key__in=["q0", "q2"]).update(relation="capital")
+    Question.objects.filter(key="q1").update(relation="river")
+    game = play.start_game(speaker=speaker, dataset=dataset, split="test", listeners=[], samples=1, question_limit=3, hold_out=["river", "capital"])
+    play.run_in_foreground(game)
+    assert [said.question.key for said in game.utterances.order_by("pk")] == ["q3", "q4", "q5"]
+    assert game.hold_out == ["capital", "river"]
+
+
+def test_a_relation_that_is_not_there_or_would_leave_nothing_is_refused(speaker, dataset):
+    Question.objects.update(relation="capital")
+    for hold_out, words in ((["river"], "has no relation river to hold out. It has: capital."), (["capital"], "no test question of cities is left")):
+        with pytest.raises(GameError, match=words):
+            play.start_game(speaker=speaker, dataset=dataset, split="test", listeners=[], hold_out=hold_out)
+    assert not Game.objects.exists()
+
+
 def test_a_game_without_listeners_is_only_spoken(speaker, dataset):
     game = play.run_in_foreground(play.start_game(speaker=speaker, dataset=dataset, split="test", listeners=[]))
     assert game.utterances.count() == 100
@@ -117,8 +134,11 @@ def test_asking_twice_gives_the_same_game(game, speaker, dataset, listeners):
     assert again == game
 
 
-@pytest.mark.parametrize("other", [{"samples": 2}, {"seed": 1}, {"temperature": 0.5}, {"question_limit": 3}, {"listeners": []}])
+@pytest.mark.parametrize(
+    "other", [{"samples": 2}, {"seed": 1}, {"temperature": 0.5}, {"question_limit": 3}, {"hold_out": ["river"]}, {"listeners": []}]
+)
 def test_other_settings_are_another_game(game, speaker, dataset, listeners, other):
+    Question.objects.filter(key="q0").update(relation="river")
     settings = {"speaker": speaker, "dataset": dataset, "split": "test", "listeners": listeners, "samples": 3, **other}
     assert play.start_game(**settings) != game
     assert play.start_game(**settings) == play.start_game(**settings)

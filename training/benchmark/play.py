@@ -9,17 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
 from statistics import mean
 from typing import Any, NamedTuple
 
+import numpy as np
 from django.db import transaction
 
 from games import estimate, play
 from games.foreground import in_foreground
 from games.jobs import Lease, LeaseLost
+from games.metrics import Outcomes
 from games.models import Dataset, Game, Listener, Speaker, Split
 from training import pairs, runner
 from training.answers import game_of
@@ -37,6 +39,8 @@ from training.trainers.presets import config as whole_config
 from training.trainers.presets import default_preset
 
 Report = Callable[[int, int, str], None]
+HELD_OUT = "held-out"
+"""The split of questions of relations that no method learned from."""
 
 
 def start_benchmark(
@@ -49,11 +53,13 @@ def start_benchmark(
     seeds: int = 3,
     questions: int = 0,
     split: str = Split.TEST,
+    hold_out: Collection[str] = (),
     settings: Mapping[str, Any] | None = None,
 ) -> Benchmark:
     """The benchmark with these settings, as a draft for a worker or `run_in_foreground`. Asking again for the same gives the one that is there.
 
     The methods learn from the first dataset's training questions (`questions` of them, 0: all) and are looked at on the `split` of each dataset.
+    With `hold_out` they learn nothing of these relations, whose questions are then looked at as a split of their own, `held-out`.
 
     Raises:
         EvaluationError: it could not be played, or the name is taken by one with other settings; nothing is written.
@@ -67,6 +73,7 @@ def start_benchmark(
         "seeds": seeds,
         "questions": questions,
         "split": str(split),
+        "hold_out": sorted(set(hold_out)),
         "settings": dict(settings or {}),
     }
     found = Benchmark.objects.filter(name=name).first()
@@ -76,6 +83,7 @@ def start_benchmark(
             raise EvaluationError(f"There is a benchmark {name!r} already, with other {' and '.join(differing)}. Choose another name.")
         return found
     _refuse_impossible(base, datasets, chosen(methods), seeds, split)
+    _refuse_hold_out(datasets[0], hold_out, split)
     return Benchmark.objects.create(name=name, **asked)
 
 
@@ -100,6 +108,15 @@ def _refuse_impossible(base: Speaker, datasets: Sequence[Dataset], entries: dict
             raise EvaluationError(f"{datasets[0]} has no {wanted.value} questions to learn from. Name a dataset with such a split first.")
 
 
+def _refuse_hold_out(dataset: Dataset, hold_out: Collection[str], split: str) -> None:
+    try:
+        play.refuse_hold_out(dataset, hold_out, [Split.TRAIN, Split.VALIDATION, split])
+    except play.GameError as error:
+        raise EvaluationError(str(error)) from error
+    if hold_out and not dataset.questions.filter(split=split, relation__in=hold_out).exists():
+        raise EvaluationError(f"{dataset} has no {split} question of {', '.join(sorted(hold_out))}: there is nothing to show transfer on.")
+
+
 def run_in_foreground(benchmark: Benchmark, on_progress: Report | None = None) -> Benchmark:
     """Claim, play what is missing, finish; goes on where an interrupted one was. A finished one is returned as it is.
 
@@ -122,7 +139,7 @@ def run(job: Benchmark, lease: Lease, on_progress: Report | None = None) -> None
         stage.tell(place, len(steps), step.says)
         step.do()
     stage.tell(len(steps), len(steps), "intervals")
-    found = {**_settings(job), "rows": table(stage.scenes, stage.picks, split=job.split), "cost": _cost(stage.runs)}
+    found = {**_settings(job), "rows": table(stage.scenes, stage.picks), "cost": _cost(stage.runs)}
     with transaction.atomic():
         if not lease.holds():
             raise LeaseLost(f"{job} has been taken over; attempt {lease.attempt} stops.")
@@ -165,6 +182,7 @@ def _settings(job: Benchmark) -> dict[str, Any]:
         "base_model": job.base.base_model,
         "datasets": job.datasets,
         "split": job.split,
+        "hold_out": job.hold_out,
         "seeds": list(range(job.seeds)),
         "listener": job.listener.name,
         "listener_kind": job.listener.kind,
@@ -263,10 +281,10 @@ class Stage:
     def _base_game(self, split: str, seed: int) -> Game:
         base, dataset = self.job.base, self.datasets[0]
         if self.job.questions and split == Split.TRAIN:
-            settings: dict[str, Any] = {"samples": SAMPLES, "seed": seed, "question_limit": self.job.questions}
+            settings: dict[str, Any] = {"samples": SAMPLES, "seed": seed, "question_limit": self.job.questions, "hold_out": self.job.hold_out}
             game = play.start_game(speaker=base, dataset=dataset, split=split, listeners=[self.job.listener], temperature=TEMPERATURE, **settings)
         else:
-            game = game_of(speaker=base, dataset=dataset, split=split, samples=SAMPLES, seed=seed)
+            game = game_of(speaker=base, dataset=dataset, split=split, samples=SAMPLES, seed=seed, hold_out=self.job.hold_out)
         complete(game, self.job.listener, self._inner(f"{base} answers {dataset}, {split}"))
         return game
 
@@ -289,24 +307,42 @@ class Stage:
         if look.kind == "listener":
             game = game_of(speaker=speaker, dataset=dataset, split=self.job.split, samples=1, seed=seed)
             complete(game, self.job.listener, tell)
-            self.scenes.append(Scene(name, dataset.name, look, seed, outcomes_of(game, self.job.listener)))
+            self._keep(name, dataset, look, seed, outcomes_of(game, self.job.listener))
             return
         asked: dict[str, Any] = {"speaker": speaker, "source": look.source, "seed": seed, "on_progress": tell}
-        game = estimated(dataset=dataset, split=self.job.split, **asked)
+        game, source = estimated(dataset=dataset, split=self.job.split, **asked), look.source
         if look.recalibrated:
-            validation = estimated(dataset=self.datasets[0], split=Split.VALIDATION, **asked)
-            estimate.recalibrate(game=game, source=look.source, how=look.recalibrated, fitted_on=validation)
-        self.scenes.append(Scene(name, dataset.name, look, seed, confidence_outcomes(game, look.name)))
+            validation = estimated(dataset=self.datasets[0], split=Split.VALIDATION, hold_out=self.job.hold_out, **asked)
+            source = estimate.recalibrate(game=game, source=look.source, how=look.recalibrated, fitted_on=validation)
+        self._keep(name, dataset, look, seed, confidence_outcomes(game, source))
+
+    def _keep(self, name: str, dataset: Dataset, look: Look, seed: int, outcomes: Outcomes) -> None:
+        for split, relations in self._splits(dataset).items():
+            asked = dataset.questions.filter(relation__in=relations).values_list("pk", flat=True)
+            part = outcomes.where(np.isin(outcomes.question, list(asked))) if self.job.hold_out else outcomes
+            self.scenes.append(Scene(name, dataset.name, look, seed, part, split))
+
+    def _splits(self, dataset: Dataset) -> dict[str, list[str]]:
+        """What is looked at, and of which relations (none named: all): with `hold_out`, what was learned from and what was not, apart."""
+        if not self.job.hold_out:
+            return {self.job.split: []}
+        there = dataset.questions.filter(split=self.job.split).order_by().values_list("relation", flat=True).distinct()
+        found: dict[str, list[str]] = {self.job.split: [], HELD_OUT: []}
+        for relation in there:
+            found[HELD_OUT if relation in self.job.hold_out else self.job.split].append(relation)
+        return {split: relations for split, relations in found.items() if relations}
 
     def _pairwise(self, name: str, dataset: Dataset, seed: int) -> None:
         speaker = self.speakers.get((name, seed), self.job.base)
         game = game_of(speaker=speaker, dataset=dataset, split=self.job.split, samples=SAMPLES, seed=seed)
         play_out(game, self._inner(f"{name} on {dataset}, seed {seed}: pairs of questions"))
-        try:
-            n, found = agreement_of(game, estimate.scorer(game), seed=seed)
-        except EvaluationError:  # all right, or all wrong: no pair tells anything, and the other tables stand all the same
-            n, found = 0, {}
-        self.picks.append(Pick(name, dataset.name, seed, n, found))
+        voice = estimate.scorer(game)
+        for split, relations in self._splits(dataset).items():
+            try:
+                n, found = agreement_of(game, voice, relations, seed=seed)
+            except EvaluationError:  # all right, or all wrong: no pair tells anything, and the other tables stand all the same
+                n, found = 0, {}
+            self.picks.append(Pick(name, dataset.name, seed, n, found, split))
 
 
 def _digest(key: Any) -> str:

@@ -1,6 +1,7 @@
 """From what each seed of each method gave to the table: means with intervals over questions and seeds, and differences to the base.
 
-A row is one method × dataset × split × kind of confidence (× its source). Accept rates are a listener's alone: a stated or computed confidence
+A row is one method × dataset × split × kind of confidence (× its source); the split `held-out` has the questions of relations that no method learned
+from. Accept rates are a listener's alone: a stated or computed confidence
 accepts nothing. Accuracy and abstention count every answer, the other figures only those that have the confidence (`with_confidence` says how
 many). Knows nothing of Django.
 """
@@ -37,6 +38,7 @@ class Scene:
     seed: int
     outcomes: Outcomes
     "Of every answer; `probability` is NaN where there is no confidence."
+    split: str = "test"
 
     @property
     def known(self) -> Outcomes:
@@ -52,33 +54,35 @@ class Pick(NamedTuple):
     pairs: int
     found: Mapping[str, Any]
     "As `training.pairwise.agreement_of` gives it."
+    split: str = "test"
 
 
 class Key(NamedTuple):
     method: str
     dataset: str
+    split: str
     look: Look
 
 
-def table(scenes: Iterable[Scene], picks: Iterable[Pick] = (), *, split: str, resamples: int = RESAMPLES) -> list[dict[str, Any]]:
+def table(scenes: Iterable[Scene], picks: Iterable[Pick] = (), *, resamples: int = RESAMPLES) -> list[dict[str, Any]]:
     """One row a key, in the order in which they come; each metric `{"value", "low", "high", "each"}`, differences under `against`."""
     seeds: dict[Key, list[Scene]] = defaultdict(list)
     for scene in scenes:
-        seeds[Key(scene.method, scene.dataset, scene.look)].append(scene)
-    rows = [_row(key, turns, seeds, split, resamples) for key, turns in seeds.items()]
+        seeds[Key(scene.method, scene.dataset, scene.split, scene.look)].append(scene)
+    rows = [_row(key, turns, seeds, resamples) for key, turns in seeds.items()]
     _correct(rows)
-    return rows + _picked(picks, split)
+    return rows + _picked(picks)
 
 
 UNTOLD: dict[str, float | None] = {"value": None, "low": None, "high": None}
 PICKED = ("accuracy", "pairwise_agreement", "pairwise_consistency")
 
 
-def _picked(picks: Iterable[Pick], split: str) -> list[dict[str, Any]]:
+def _picked(picks: Iterable[Pick]) -> list[dict[str, Any]]:
     """Rows of the pairwise task. Their intervals are of questions within a seed, averaged over the seeds: they leave out how the seeds differ."""
-    turns: dict[tuple[str, str], list[Pick]] = defaultdict(list)
+    turns: dict[tuple[str, str, str], list[Pick]] = defaultdict(list)
     for pick in picks:
-        turns[pick.method, pick.dataset].append(pick)
+        turns[pick.method, pick.dataset, pick.split].append(pick)
     return [
         {
             "method": method,
@@ -93,7 +97,7 @@ def _picked(picks: Iterable[Pick], split: str) -> list[dict[str, Any]]:
             "reliability": [],
             "risk_coverage": [],
         }
-        for (method, dataset), found in turns.items()
+        for (method, dataset, split), found in turns.items()
     ]
 
 
@@ -103,13 +107,13 @@ def _mean(estimates: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
     return {**means, "each": each["value"]}
 
 
-def _row(key: Key, turns: Sequence[Scene], seeds: Mapping[Key, Sequence[Scene]], split: str, resamples: int) -> dict[str, Any]:
+def _row(key: Key, turns: Sequence[Scene], seeds: Mapping[Key, Sequence[Scene]], resamples: int) -> dict[str, Any]:
     found = _figures(turns, resamples)
     base = _base(key, seeds)
     return {
         "method": key.method,
         "dataset": key.dataset,
-        "split": split,
+        "split": key.split,
         "confidence": key.look.kind,
         "source": key.look.name or "listener",
         "seeds": len(turns),
@@ -131,7 +135,8 @@ def _figures(turns: Sequence[Scene], resamples: int) -> dict[str, OverSeeds]:
 
 def _base(key: Key, seeds: Mapping[Key, Sequence[Scene]]) -> Key | None:
     """Whom a row is held against: the untrained base before the same look, else before the nearest of the same kind."""
-    untrained = [other for other in seeds if other.dataset == key.dataset and _is_untrained(other, seeds) and other.method != key.method]
+    beside = [other for other in seeds if (other.dataset, other.split) == (key.dataset, key.split) and other.method != key.method]
+    untrained = [other for other in beside if _is_untrained(other)]
     for look in (key.look, BASE_LOOK[key.look.kind]):
         for other in untrained:
             if other.look == look:
@@ -139,14 +144,15 @@ def _base(key: Key, seeds: Mapping[Key, Sequence[Scene]]) -> Key | None:
     return None
 
 
-def _is_untrained(key: Key, seeds: Mapping[Key, Sequence[Scene]]) -> bool:
+def _is_untrained(key: Key) -> bool:
     from training.benchmark.entries import ENTRIES
 
     return not ENTRIES[key.method].method
 
 
 def _against(key: Key, base: Sequence[Scene], turns: Sequence[Scene], found: Mapping[str, OverSeeds], resamples: int) -> dict[str, Any]:
-    sides = [base[: len(turns)], turns[: len(base)]]
+    there = {turn.seed for turn in turns}  # a training that somebody stopped is missing
+    sides = [[turn for turn in base if turn.seed in there], turns]
     everything = over_seeds.compare(*([turn.outcomes for turn in side] for side in sides), resamples=resamples)
     confident = over_seeds.compare(*([turn.known for turn in side] for side in sides), resamples=resamples) if "auroc" in found else {}
     values = {name: (everything if name in OF_ALL else confident)[name] for name in found}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -69,9 +70,10 @@ class Line(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A table: one dataset, one kind of confidence."""
+    """A table: one dataset, one split, one kind of confidence."""
 
     dataset: str
+    split: str
     kind: str
     title: str
     columns: dict[str, str]
@@ -87,14 +89,15 @@ def short(value: float | None) -> str:
 
 
 def parts(result: Result) -> list[Part]:
-    """The result's rows as tables that never mix kinds of confidence."""
+    """The result's rows as tables that never mix kinds of confidence, nor what was learned from with what was not."""
     found = []
-    for dataset in result["datasets"]:
+    splits = dict.fromkeys(row["split"] for row in result["rows"])
+    for dataset, split in itertools.product(result["datasets"], splits):
         for kind, title in KINDS.items():
-            rows = [row for row in result["rows"] if row["dataset"] == dataset and _table_of(row) == kind]
+            rows = [row for row in result["rows"] if (row["dataset"], row["split"], _table_of(row)) == (dataset, split, kind)]
             columns = {name: head for name, head in COLUMNS.items() if any(name in row for row in rows)}
             if rows:
-                found.append(Part(dataset, kind, title, columns, [_line(row, columns) for row in rows]))
+                found.append(Part(dataset, split, kind, title, columns, [_line(row, columns) for row in rows]))
     return found
 
 
@@ -137,7 +140,7 @@ def _published() -> list[dict[str, str]]:
 def as_tables(result: Result) -> Iterator[Table]:
     """For the terminal."""
     for part in parts(result):
-        table = Table(title=f"{part.title}: {part.dataset}, {result['split']}", caption=LEGEND, caption_justify="left", box=box.SIMPLE)
+        table = Table(title=f"{part.title}: {part.dataset}, {part.split}", caption=LEGEND, caption_justify="left", box=box.SIMPLE)
         for head in ("method", *part.columns.values()):
             table.add_column(head, no_wrap=True)
         for line in part.lines:
@@ -174,7 +177,15 @@ def _tabular(part: Part) -> str:
     head = " & ".join(["Method", *map(_tex, part.columns.values())])
     body = [" & ".join([_tex(line.method), *(_tex(str(cell)) for cell in line.cells.values())]) + r" \\" for line in part.lines]
     columns = "l" * (1 + len(part.columns))
-    lines = [rf"% {part.title}, {part.dataset}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head + r" \\", r"\midrule", *body, r"\bottomrule"]
+    lines = [
+        rf"% {part.title}, {part.dataset}, {part.split}",
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        head + r" \\",
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+    ]
     return "\n".join([*lines, r"\end{tabular}"])
 
 
@@ -199,7 +210,7 @@ def pictures(result: Result) -> list[Picture]:
     for number, part in enumerate(parts(result)):
         if part.kind == PAIRWISE:
             continue
-        about = f"{part.title.lower()}, {part.dataset}"
+        about = f"{part.title.lower()}, {part.dataset}, {part.split}"
         values = "; ".join(f"{line.method} ECE {short(line.cells['ece'].value)}" for line in part.lines if "ece" in line.cells)
         found.append(Picture(f"reliability-{number}", f"Reliability: {about}", f"Share right against confidence for each method. {values}."))
         risks = "; ".join(f"{line.method} AUROC {short(line.cells['auroc'].value)}" for line in part.lines if "auroc" in line.cells)
@@ -217,7 +228,7 @@ def draw(result: Result, name: str) -> Figure:
     if kind not in ("reliability", "risk") or not number.isdecimal() or int(number) >= len(there):
         raise KeyError(name)
     part = there[int(number)]
-    rows = [row for row in result["rows"] if row["dataset"] == part.dataset and _table_of(row) == part.kind]
+    rows = [row for row in result["rows"] if (row["dataset"], row["split"], _table_of(row)) == (part.dataset, part.split, part.kind)]
     with mpl.rc_context(plots.STYLE):
         return _reliability(rows) if kind == "reliability" else _risk(rows)
 

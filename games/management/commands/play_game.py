@@ -34,6 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("--samples", type=int, default=10, help="answers to each question; the paper takes 10 (default: %(default)s)")
         parser.add_argument("--temperature", type=float, default=0.7, help="0 is greedy; the paper takes 0.7 (default: %(default)s)")
         parser.add_argument("--limit", type=int, default=None, help="only the first so many questions (default: all)")
+        parser.add_argument("--hold-out", nargs="+", default=[], metavar="RELATION", help="relations whose questions are left out (default: none)")
         parser.add_argument("--form", default="", choices=STYLES, help="how to ask; numeric: answer and confidence (default: the speaker's own)")
         parser.add_argument("--seed", type=int, default=0, help="of the random numbers (default: %(default)s)")
         parser.add_argument("--chunk-size", type=int, default=64, help="questions answered and saved together (default: %(default)s)")
@@ -67,6 +68,7 @@ def _start(given: dict[str, Any]) -> Game:
         samples=given["samples"],
         temperature=given["temperature"],
         question_limit=given["limit"],
+        hold_out=given["hold_out"],
         form=given["form"],
         seed=given["seed"],
         chunk_size=given["chunk_size"],

@@ -52,6 +52,13 @@ class Command(BaseCommand):
         parser.add_argument("--base", default="bundled", help="A speaker's name, 'bundled', a folder or a hub name. Default: %(default)s.")
         parser.add_argument("--dataset", nargs="+", default=["bundled"], help="The first is learned from; all are looked at. Default: %(default)s.")
         parser.add_argument("--split", choices=Split.values, default=Split.TEST.value, help="Default: %(default)s.")
+        parser.add_argument(
+            "--hold-out",
+            nargs="+",
+            default=[],
+            metavar="RELATION",
+            help="Relations of the first dataset that no method learns anything of, looked at as a split of their own. Default: none.",
+        )
         parser.add_argument("--listener", default="lexicon", help="Simulated. Default: %(default)s.")
         parser.add_argument(
             "--train-questions",
@@ -85,6 +92,7 @@ class Command(BaseCommand):
                 seeds=given["seeds"],
                 questions=questions,
                 split=given["split"],
+                hold_out=given["hold_out"],
                 settings=_overrides(given["methods"], given["set"]),
             )
             if given["queue"]:
