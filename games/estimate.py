@@ -7,6 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -14,7 +15,8 @@ from games import estimators
 from games import speakers as speaker_table
 from games.estimators.base import Estimator, EstimatorError, Said
 from games.estimators.recalibration import RECALIBRATIONS, TooFew
-from games.models import Confidence, Game, Utterance
+from games.estimators.tuned import is_judge
+from games.models import Confidence, Game, Speaker, Utterance
 from games.registry import as_spec
 from games.speakers.base import Scorer
 
@@ -24,7 +26,7 @@ BATCH = 500
 def estimate(*, game: Game, source: str, voice: Callable[[], Scorer] | None = None) -> int:
     """Store this source's confidence in each answer of the game that has none of it yet; how many were stored.
 
-    `voice`: gives the speaker's model, where the caller has it loaded already.
+    `voice`: gives the model that is asked (`scorer`), where the caller has it loaded already.
 
     Raises:
         EstimatorError: no such source, the game is not finished or was not asked as the source needs it, or the speaker cannot be looked into.
@@ -36,7 +38,7 @@ def estimate(*, game: Game, source: str, voice: Callable[[], Scorer] | None = No
         drawn[question].append(answer)
     answers = list(game.utterances.answered().exclude(confidences__source=source).select_related("question").order_by("pk"))
     said = [Said(one.question.text, one.text, one.answer or "", tuple(drawn[one.question_id])) for one in answers]
-    found = estimator.estimate(said, voice or (lambda: scorer(game))) if said else []
+    found = estimator.estimate(said, voice or (lambda: scorer(game, source))) if said else []
     return _store(answers, found, source, estimator.kind)
 
 
@@ -50,16 +52,36 @@ def _refuse_impossible(game: Game, source: str, estimator: Estimator) -> None:
         raise EstimatorError(f"{source} needs {estimator.samples} answers to a question; {game} has {game.samples}.")
 
 
-def scorer(game: Game) -> Scorer:
-    """The model that spoke in this game, asked as it was there.
+def scorer(game: Game, source: str = "") -> Scorer:
+    """The model that spoke in this game, asked as it was there; or the judge that the source names, asked in its own style.
 
     Raises:
-        EstimatorError: its back end gives no probabilities.
+        EstimatorError: its back end gives no probabilities, or there is no such judge.
     """
-    voice = speaker_table.load(as_spec(game.speaker, form=game.form))
+    speaker, form = judge_of(source), ""
+    if speaker is None:
+        speaker, form = game.speaker, game.form
+    voice = speaker_table.load(as_spec(speaker, form=form))
     if not isinstance(voice, Scorer):
-        raise EstimatorError(f"{game.speaker} is a {game.speaker.backend!r} speaker: only 'local' ones let their probabilities be looked at.")
+        raise EstimatorError(f"{speaker} is a {speaker.backend!r} speaker: only 'local' ones let their probabilities be looked at.")
     return voice
+
+
+def judge_of(source: str) -> Speaker | None:
+    """The speaker whose judge `calibration-tuned-by-NAME` names; None of every other source: who answered is asked.
+
+    Raises:
+        EstimatorError: there is no such speaker, or it is no judge.
+    """
+    if not source.startswith(estimators.BY):
+        return None
+    name = source.removeprefix(estimators.BY)
+    judges = [one for one in Speaker.objects.filter(backend="local").exclude(adapter="") if is_judge(settings.DATA_DIR / one.adapter)]
+    found = next((one for one in judges if one.name == name), None)
+    if found is None:
+        there = ", ".join(one.name for one in judges[:20]) or "none yet: manage.py train_speaker calibration-tuning"
+        raise EstimatorError(f"{name!r} is no calibration-tuned speaker, so that it cannot judge answers. There are: {there}.")
+    return found
 
 
 @transaction.atomic

@@ -240,7 +240,7 @@ class Judgment(models.Model):
 
 
 class Confidence(models.Model):
-    """How sure a speaker is of an answer, by its own account or by what is computed from it. An abstention has none: there is no answer in it.
+    """How sure a speaker is of an answer, by its own account or by what is computed from it or by a judge. An abstention has none: it has no answer.
 
     What a listener takes from the same answer is a `Judgment`; the three are never mixed.
     """
@@ -251,8 +251,8 @@ class Confidence(models.Model):
 
     utterance = models.ForeignKey(Utterance, models.CASCADE, related_name="confidences")
     kind = models.CharField(max_length=10, choices=Kind)
-    source = models.SlugField(max_length=60)
-    "A key of `games.estimators.ESTIMATORS`, recalibrated with `-temperature` or `-isotonic` after it (see `games.estimate.recalibrate`)."
+    source = models.SlugField(max_length=150)
+    "A key of `games.estimators.ESTIMATORS` or `calibration-tuned-by-NAME`; recalibrated (`games.estimate.recalibrate`) with the way after it."
     value = models.FloatField(validators=UNIT)
     created_at = models.DateTimeField(default=timezone.now)
 

@@ -1,5 +1,6 @@
 """Fixtures that several apps' tests share."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -52,3 +53,21 @@ def make_tiny_model(folder: Path, *, texts: Sequence[str] = PHRASES, width: int 
 def tiny_model(tmp_path_factory: Any) -> Path:
     """The folder of a two-layer random Llama, 32 wide."""
     return make_tiny_model(tmp_path_factory.mktemp("tiny-model"))
+
+
+@pytest.fixture(scope="session")
+def probe(tmp_path_factory: Any) -> Path:
+    """The adapter folder of a judge of the tiny model: a random network on its last layer, and its weights as they were."""
+    import torch
+
+    from training.trainers.judging import Head
+
+    folder: Path = tmp_path_factory.mktemp("probe")
+    torch.manual_seed(0)
+    head = Head(32)
+    with torch.no_grad():
+        for weights in head.parameters():
+            weights.mul_(3)
+    head.save(str(folder / "head.safetensors"))
+    (folder / "calibration.json").write_text(json.dumps({"variant": "probe", "temperature": 1.0}))
+    return folder

@@ -8,12 +8,13 @@ but before a listener, which hears their text.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from games import estimate, intervals
-from games.estimators import ESTIMATORS, load
+from games.estimators import BY, ESTIMATORS, load
 from games.estimators.base import EstimatorError
 from games.estimators.recalibration import RECALIBRATIONS
 from games.metrics import Outcomes
@@ -41,35 +42,33 @@ def confidence_rows(
     listener: Listener | None = None,
     relations: Collection[str] = (),
     seed: int = 0,
+    game: Game | None = None,
     on_progress: Report | None = None,
 ) -> list[dict[str, Any]]:
     """One row a source, and one for the listener if there is one. Plays, estimates and stores what is missing; asking again costs little.
 
-    sources: keys of `ESTIMATORS`, recalibrated (fitted on validation questions) with `-temperature` or `-isotonic` after them; `pairwise`.
+    sources: keys of `ESTIMATORS`, or `calibration-tuned-by-NAME`, recalibrated (fitted on validation questions) with `-temperature` or `-isotonic`
+    after them; `pairwise`.
     relations: only questions of these; none named: all.
+    game: whose answers are looked at, in place of the speaker's usual game on this split.
 
     Raises:
         EvaluationError, EstimatorError: something cannot be told; the message says what. SpeakerError: it cannot answer.
     """
     for source in sources:
         _refuse_unknown(source)
-    rows = []
-    voices = _Voices()
-    for source in sources:
-        if source == PAIRWISE:
-            rows.append(_pairwise_row(speaker, dataset, split, relations, seed, voices, on_progress))
-        else:
-            rows.append(_source_row(speaker, dataset, split, source, relations, seed, voices, on_progress))
-    if listener:
-        rows.append(_listener_row(speaker, dataset, split, listener, relations, seed, on_progress))
-    return rows
+    asked = _Asked(speaker, dataset, str(split), relations, seed, game, _Voices(), on_progress)
+    rows = [asked.pairwise() if source == PAIRWISE else asked.row_of(source) for source in sources]
+    return [*rows, asked.heard_by(listener)] if listener else rows
 
 
 def _refuse_unknown(source: str) -> None:
     plain, _ = parted(source)
-    if plain not in SOURCES:
+    if plain not in SOURCES and estimate.judge_of(plain) is None:
         endings = ", ".join(f"-{how}" for how in RECALIBRATIONS)
-        raise EstimatorError(f"Unknown source of confidence {source!r}. Choose of: {', '.join(SOURCES)}; recalibrated with {endings} after it.")
+        raise EstimatorError(
+            f"Unknown source of confidence {source!r}. Choose of: {', '.join(SOURCES)}, {BY}NAME; recalibrated with {endings} after it."
+        )
 
 
 def parted(source: str) -> tuple[str, str]:
@@ -82,30 +81,77 @@ def parted(source: str) -> tuple[str, str]:
 
 
 class _Voices:
-    """Loads a speaker's model once for all sources that are asked in the same form."""
+    """Loads a model once for all sources that ask it in the same form."""
 
     def __init__(self) -> None:
         self.loaded: dict[tuple[int, str], Scorer] = {}
 
-    def of(self, game: Game) -> Callable[[], Scorer]:
-        key = (game.speaker_id, game.form)
-        return lambda: self.loaded.get(key) or self.loaded.setdefault(key, estimate.scorer(game))
+    def of(self, game: Game, source: str = "") -> Callable[[], Scorer]:
+        judge = estimate.judge_of(source)
+        key = (judge.pk, "") if judge else (game.speaker_id, game.form)
+        return lambda: self.loaded.get(key) or self.loaded.setdefault(key, estimate.scorer(game, source))
 
 
-def _source_row(
-    speaker: Speaker, dataset: Dataset, split: str, source: str, relations: Collection[str], seed: int, voices: _Voices, on_progress: Report | None
-) -> dict[str, Any]:
-    plain, how = parted(source)
-    game = estimated(speaker=speaker, dataset=dataset, split=split, source=plain, seed=seed, voices=voices, on_progress=on_progress)
-    if how:
-        if split == Split.VALIDATION:
-            raise EstimatorError(f"{source} is fitted on validation questions: show it on others.")
-        fitted_on = estimated(
-            speaker=speaker, dataset=dataset, split=Split.VALIDATION, source=plain, seed=seed, voices=voices, on_progress=on_progress
-        )
-        estimate.recalibrate(game=game, source=plain, how=how, fitted_on=fitted_on)
-    outcomes = confidence_outcomes(game, source, relations)
-    return _row(speaker, dataset, split, load(plain).kind, source, relations, *measured(outcomes, seed=seed))
+@dataclass(frozen=True)
+class _Asked:
+    """What all rows of one table share."""
+
+    speaker: Speaker
+    dataset: Dataset
+    split: str
+    relations: Collection[str]
+    seed: int
+    game: Game | None
+    voices: _Voices
+    on_progress: Report | None
+
+    def row_of(self, source: str) -> dict[str, Any]:
+        plain, how = parted(source)
+        game = self._estimated(plain, self.split, self.game)
+        if how:
+            if self.split == Split.VALIDATION:
+                raise EstimatorError(f"{source} is fitted on validation questions: show it on others.")
+            estimate.recalibrate(game=game, source=plain, how=how, fitted_on=self._estimated(plain, Split.VALIDATION))
+        outcomes = confidence_outcomes(game, source, self.relations)
+        if not len(outcomes):
+            raise EvaluationError(f"{game} has no graded answers, so that nothing can be held against right and wrong. Choose another game.")
+        return self._row(load(plain).kind, source, *measured(outcomes, seed=self.seed))
+
+    def _estimated(self, source: str, split: str, game: Game | None = None) -> Game:
+        asked: dict[str, Any] = {"speaker": self.speaker, "dataset": self.dataset, "split": split, "seed": self.seed}
+        return estimated(**asked, source=source, game=game, voices=self.voices, on_progress=self.on_progress)
+
+    def pairwise(self) -> dict[str, Any]:
+        game = self._game(samples=10)
+        play_out(game, self.on_progress)
+        return self._row(Confidence.Kind.STATED, PAIRWISE, *agreement_of(game, self.voices.of(game)(), self.relations, seed=self.seed))
+
+    def heard_by(self, listener: Listener) -> dict[str, Any]:
+        game = self._game(samples=1)
+        complete(game, listener, self.on_progress)
+        if not self.relations:
+            found = evaluate(game, listener, seed=self.seed)
+            return self._row("listener", listener.name, found.n, found.metrics)
+        outcomes = outcomes_of(game, listener)
+        asked = set(Question.objects.filter(dataset=self.dataset, relation__in=self.relations).values_list("pk", flat=True))
+        some = outcomes.where(np.isin(outcomes.question, list(asked)))
+        return self._row("listener", listener.name, len(some), intervals.as_json(intervals.measure(some, seed=self.seed)))
+
+    def _game(self, *, samples: int) -> Game:
+        return self.game or game_of(speaker=self.speaker, dataset=self.dataset, split=self.split, samples=samples, seed=self.seed)
+
+    def _row(self, kind: str, source: str, n: int, metrics: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "method": self.speaker.method or "base",
+            "speaker": self.speaker.name,
+            "dataset": self.dataset.name,
+            "split": self.split,
+            "relations": sorted(self.relations),
+            "confidence": str(kind),
+            "source": source,
+            "n": n,
+            "metrics": metrics,
+        }
 
 
 def estimated(
@@ -116,18 +162,21 @@ def estimated(
     source: str,
     seed: int,
     hold_out: Collection[str] = (),
+    game: Game | None = None,
     voices: _Voices | None = None,
     on_progress: Report | None = None,
 ) -> Game:
-    """The finished game whose answers all have this source's confidence."""
+    """The finished game whose answers all have this source's confidence: this one, or the usual one with these settings."""
     estimator = load(source)
     if not dataset.questions.filter(split=split).exists():
         raise EvaluationError(f"{dataset} has no {split} questions. Load some (manage.py load_questions), or choose another split.")
-    game = game_of(speaker=speaker, dataset=dataset, split=split, samples=estimator.samples, seed=seed, form=estimator.form, hold_out=hold_out)
-    play_out(game, on_progress)
+    if game is None:
+        asked: dict[str, Any] = {"samples": estimator.samples, "seed": seed, "form": estimator.form, "hold_out": hold_out}
+        game = game_of(speaker=speaker, dataset=dataset, split=split, **asked)
+        play_out(game, on_progress)
     if on_progress:
         on_progress(0, 1, f"{speaker}: {source}")
-    estimate.estimate(game=game, source=source, voice=voices.of(game) if voices else None)
+    estimate.estimate(game=game, source=source, voice=voices.of(game, source) if voices else None)
     return game
 
 
@@ -152,42 +201,3 @@ def measured(outcomes: Outcomes, *, seed: int = 0) -> tuple[int, dict[str, Any]]
     sure = outcomes.where(~np.isnan(outcomes.probability))
     whole, part = (intervals.as_json(intervals.measure(one, seed=seed)) for one in (outcomes, sure))
     return len(sure), {**{name: whole[name] for name in SHOWN}, **{name: part[name] for name in SHOWN_OF_CONFIDENCE}}
-
-
-def _pairwise_row(
-    speaker: Speaker, dataset: Dataset, split: str, relations: Collection[str], seed: int, voices: _Voices, on_progress: Report | None
-) -> dict[str, Any]:
-    game = game_of(speaker=speaker, dataset=dataset, split=split, samples=10, seed=seed)
-    play_out(game, on_progress)
-    n, metrics = agreement_of(game, voices.of(game)(), relations, seed=seed)
-    return _row(speaker, dataset, split, Confidence.Kind.STATED, PAIRWISE, relations, n, metrics)
-
-
-def _listener_row(
-    speaker: Speaker, dataset: Dataset, split: str, listener: Listener, relations: Collection[str], seed: int, on_progress: Report | None
-) -> dict[str, Any]:
-    game = game_of(speaker=speaker, dataset=dataset, split=split, samples=1, seed=seed)
-    complete(game, listener, on_progress)
-    if not relations:
-        found = evaluate(game, listener, seed=seed)
-        return _row(speaker, dataset, split, "listener", listener.name, relations, found.n, found.metrics)
-    outcomes = outcomes_of(game, listener)
-    asked = set(Question.objects.filter(dataset=dataset, relation__in=relations).values_list("pk", flat=True))
-    some = outcomes.where(np.isin(outcomes.question, list(asked)))
-    return _row(speaker, dataset, split, "listener", listener.name, relations, len(some), intervals.as_json(intervals.measure(some, seed=seed)))
-
-
-def _row(
-    speaker: Speaker, dataset: Dataset, split: str, kind: str, source: str, relations: Collection[str], n: int, metrics: dict[str, Any]
-) -> dict[str, Any]:
-    return {
-        "method": speaker.method or "base",
-        "speaker": speaker.name,
-        "dataset": dataset.name,
-        "split": str(split),
-        "relations": sorted(relations),
-        "confidence": str(kind),
-        "source": source,
-        "n": n,
-        "metrics": metrics,
-    }

@@ -18,6 +18,8 @@ ESTIMATORS: dict[str, str] = {
     "self-consistency": "games.estimators.consistency.SelfConsistency",
     "calibration-tuned": "games.estimators.tuned.CalibrationTuned",
 }
+BY = "calibration-tuned-by-"
+"""Before a speaker's name: the same, told by that speaker's judge of anybody's answers."""
 
 
 def load(source: str) -> Estimator:
@@ -25,8 +27,9 @@ def load(source: str) -> Estimator:
     Raises:
         EstimatorError: no such estimator.
     """
-    if source not in ESTIMATORS:
-        raise EstimatorError(f"Unknown source of confidence {source!r}. Choose one of: {', '.join(ESTIMATORS)}.")
-    module, name = ESTIMATORS[source].rsplit(".", 1)
+    key = "calibration-tuned" if source.startswith(BY) else source
+    if key not in ESTIMATORS:
+        raise EstimatorError(f"Unknown source of confidence {source!r}. Choose one of: {', '.join(ESTIMATORS)}; {BY}NAME for another's judge.")
+    module, name = ESTIMATORS[key].rsplit(".", 1)
     estimator: Estimator = getattr(import_module(module), name)()
     return estimator

@@ -33,6 +33,10 @@ class CalibrationTuned:
         return [float(p) for p in judge.confidence(voice, [one.question for one in said], [one.answer for one in said])]
 
 
+def is_judge(folder: Path) -> bool:
+    return (folder / FILE).exists()
+
+
 @dataclass(frozen=True)
 class Judge:
     variant: str
