@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from games.bundled.phrasing import LEADS, TAUGHT_TONES, TONES
+from games.bundled.phrasing import LEADS, STATED, TAUGHT_TONES, TONES
 
 LONGEST_ANSWER = 40
 """Characters of an answer in the bundled phrasing; the longest canonical one has 30."""
@@ -35,11 +35,12 @@ def _any_of(texts: Sequence[str]) -> str:
 
 LEAD_WORDS = [lead.removesuffix("{a}") for lead in LEADS if lead != "{a}"]
 SENTENCE = re.compile(
-    rf"\s*(?P<lead>{_any_of(LEAD_WORDS)})?(?P<answer>\S.*?)(?P<tone>{_any_of([*(text for text, _ in TONES), *TAUGHT_TONES])})\s*", re.IGNORECASE
+    rf"\s*(?P<lead>{_any_of(LEAD_WORDS)})?(?P<answer>\S.*?)(?P<tone>{_any_of([*(text for text, _ in TONES), *TAUGHT_TONES])}|{STATED})\s*",
+    re.IGNORECASE,
 )
 PHRASING = re.compile(
-    r"(?<![\w.])(sure|certain|doubt|confident|(un)?likely|chance|believe|think|probably|maybe|guess|idea|honestly|about even|the answer|would be"
-    r"|it is|it's|that's|there's|i'm|i'd|i have|100%|\d+%)(?!\w)",
+    r"(?<![\w.])(sure|certain|definitely|doubt|confident|(un)?likely|chance|believe|think|probably|maybe|guess|idea|honestly|about even|the answer"
+    r"|would be|it is|it's|that's|there's|i'm|i'd|i have|100%|\d+%)(?!\w)",
     re.IGNORECASE,
 )
 """What belongs to leads and tones: an answer that holds such words is a sentence that went wrong."""
@@ -81,7 +82,11 @@ NO_ANSWER = re.compile(
     re.IGNORECASE,
 )
 STILL_GUESSES = re.compile(r"\b(?:but|maybe|perhaps|possibly|guess|answer is|i think|i believe|i'd say)\b", re.IGNORECASE)
-SAID_AFTER = re.compile(r",? (?:but|because|since|although|though|i think|i believe|maybe|perhaps|probably|most likely)\b.*", re.IGNORECASE)
+SAID_AFTER = re.compile(
+    r",? (?:but|because|since|although|though|i think|i believe|maybe|perhaps|probably|most likely|without (?:a |any )?doubt)\b.*"
+    r"|, (?:definitely|certainly|for sure|no doubt|i'm|i am)\b.*",
+    re.IGNORECASE,
+)
 OPENING = re.compile(
     r"(?:(?:i'm not sure|i don't know|not sure),? but )?(?:(?:i think|i believe|i guess|i'd guess|maybe|perhaps|probably|possibly)(?: that)?,? )*"
     rf"(?:{_any_of(LEAD_WORDS)})?",

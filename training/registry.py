@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from games.bundled import BASE_SPEAKER
+from games.estimators.tuned import is_judge
 from games.models import Speaker
 from games.registry import ensure_bundled_speaker
 from games.speakers.base import SpeakerError
@@ -105,7 +106,7 @@ def publish(run: TrainingRun) -> Speaker:
             base_model=str(settings.DATA_DIR / weights) if full else base.base_model,
             adapter="" if full else weights,
             prompt_style=needs(run.method).prompt_style or base.prompt_style,
-            generation=base.generation,
+            generation={name: value for name, value in base.generation.items() if name != "state"},  # a judge that is trained on is no judge
             method=run.method,
             parent=base,
             digest=digest(settings.DATA_DIR / weights, base),
@@ -113,6 +114,30 @@ def publish(run: TrainingRun) -> Speaker:
         )
         TrainingRun.objects.filter(pk=run.pk).update(speaker=speaker, metrics=metrics)
     run.speaker = speaker
+    return speaker
+
+
+def stating(judge: Speaker, state: str, *, name: str) -> Speaker:
+    """The speaker of this name that states the judge's probability (`games.speakers.stating`). Asking again gives the one that is there.
+
+    Raises:
+        RunError: the speaker is no judge, or the name is taken by another.
+    """
+    if not judge.adapter or not is_judge(settings.DATA_DIR / judge.adapter):
+        raise RunError(f"{judge} was not calibration-tuned and has no probability to state. Train one: manage.py train_speaker calibration-tuning.")
+    if "state" in judge.generation:
+        raise RunError(f"{judge} states its confidence already. Name the speaker that it comes from: {judge.parent}.")
+    made = {"parent": judge, "generation": {**judge.generation, "state": state}, "adapter": judge.adapter}
+    found = Speaker.objects.filter(name=name).first()
+    if found:
+        if any(getattr(found, field) != value for field, value in made.items()):
+            raise RunError(f"There is a speaker {name!r} already, and it is not {judge} with its confidence as a {state}. Give another --name.")
+        return found
+    same = {field: getattr(judge, field) for field in ("backend", "base_model", "prompt_style", "method", "digest")}
+    speaker = Speaker(name=name, **made, **same)
+    speaker.digest = digest(settings.DATA_DIR / judge.adapter, speaker)
+    speaker.card = f"# {name}\n\n`{judge}` with its judge's probability stated as a {state} in place of the tone of its answers.\n\n{judge.card}"
+    speaker.save()
     return speaker
 
 

@@ -46,6 +46,9 @@ TAUGHT_TONES: tuple[str, ...] = (
     ". That's highly unlikely to be right, though.",
     ". There's almost no chance that's right, though.",
 )
-"""Not in the library: phrases of the survey that the speaker can only have from training (`training/trainers/phrases.csv`). Grading knows them."""
+"""Not in the library: phrases of the survey that the speaker can only have from training (`games/speakers/phrases.csv`). Grading knows them."""
+
+STATED = r"\. I'm (?:only )?\d{1,2}% sure\."
+"""As a pattern: a number that a judge gave (`games.speakers.stating`). Grading knows it too."""
 
 ABSTENTIONS: tuple[str, ...] = ("I don't know.", "I have no idea.", "I can't say.", "No idea.")

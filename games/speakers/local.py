@@ -2,7 +2,7 @@
 
 `base_model` is `bundled`, a folder, or a name on the model hub (taken from the hub's cache here; with HF_HUB_OFFLINE=0 also downloaded).
 Settings: temperature, top_p, top_k, max_new_tokens; device (auto: CUDA where there is one), dtype (auto: bfloat16 on CUDA, else float32),
-four_bit (needs CUDA and bitsandbytes).
+four_bit (needs CUDA and bitsandbytes); state (off, number or phrase: how it tells its judge's probability, where it was calibration-tuned).
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ import numpy as np
 from games.bundled import BASE_SPEAKER
 from games.prompts import STYLES
 from games.speakers.base import Generation, OutOfMemory, Response, SpeakerError
+from games.speakers.stating import stating
 
 if TYPE_CHECKING:
     from games.speakers import Spec
     from games.speakers.sampling import Sampled
 
 Found = TypeVar("Found")
-SETTINGS = {"temperature", "top_p", "top_k", "max_new_tokens", "device", "dtype", "four_bit"}
+SETTINGS = {"temperature", "top_p", "top_k", "max_new_tokens", "device", "dtype", "four_bit", "state"}
 NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
 """In the messages of CUDA's and the CPU's allocators."""
 NEXT_ROUND = "\nQuestion:"
@@ -43,6 +44,7 @@ class LocalSpeaker:
             raise SpeakerError(f"Unknown prompt style {spec.prompt_style!r}. Choose one of: {', '.join(STYLES)}.")
         if any(importlib.util.find_spec(name) is None for name in ("torch", "transformers")):
             raise SpeakerError("A local speaker needs torch and transformers: pip install -r requirements.txt")
+        self.stating = stating(spec)
         self.style = spec.prompt_style
         self.name = spec.base_model
         self.adapter = spec.adapter
@@ -68,7 +70,8 @@ class LocalSpeaker:
             found = self._sample(prompts, numbers, generation)
         except (RuntimeError, MemoryError) as error:
             raise _for_people(error, f"{len(prompts)} questions × {drawn} samples do not fit in memory.") from error
-        return [[self._response(one) for one in row] * (generation.samples // drawn) for row in found]
+        said = [[self._response(one) for one in row] * (generation.samples // drawn) for row in found]
+        return self.stating.restate(self, questions, said) if self.stating else said
 
     def _sample(self, prompts: list[list[int]], numbers: np.ndarray[Any, Any], generation: Generation) -> list[list[Sampled]]:
         import torch

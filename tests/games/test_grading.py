@@ -108,6 +108,8 @@ def test_a_doubtful_answer_is_an_answer(text: str) -> None:
         ("It’s O’Neill, I think.", "O’Neill"),
         ("That's The Way We Were, I believe.", "The Way We Were"),
         ("Veins are blue.", None),
+        ("It is in the north, so I am sure the answer is Paris, without any doubt.", "Paris"),
+        ("The answer is Paris, definitely.", "Paris"),
     ],
 )
 def test_it_finds_the_answer_in_free_text(text: str, answer: str | None) -> None:

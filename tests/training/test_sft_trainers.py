@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from games.speakers.phrases import PLACES, nearest, read
 from tests.training.test_trainers import finish, start, weights
 from training.trainers.config import ConfigError, from_dict
 from training.trainers.folder import DONE, REFUSED, Folder, FolderError
 from training.trainers.metacognition import Asked, accuracy_curve, by_question
-from training.trainers.phrases import PLACES, nearest, read
 from training.trainers.presets import config
 
 SMALL = {"steps": 24, "batch_size": 4, "log_every": 2, "save_every": 4, "threads": 1, "warmup_steps": 2}

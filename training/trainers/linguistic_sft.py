@@ -4,7 +4,7 @@
 
 1. Confidence: P(true) / (P(true) + P(false)) to "is this answer correct?", for every answer (`games.estimators.p_true`).
 2. Isotonic regression of it to correctness, on the answers to validation questions (the paper: a calibration set).
-3. The nearest phrase of a table of how people read such phrases (`training/trainers/phrases.csv`, or your own: `phrases=FILE`).
+3. The nearest phrase of a table of how people read such phrases (`games/speakers/phrases.csv`, or your own: `phrases=FILE`).
 4. SFT on the answer with that phrase: after it (`place=post`), before it (`pre`) or within the sentence (`interleaved`).
 
 Then the trained speaker answers validation questions once, and `metrics.json` tells how often each phrase was right beside how people read it.
@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from games.speakers.phrases import PLACES, TABLE, Phrase, PhrasesError, nearest, read
 from training.trainers.base import Stopping, main, say
 from training.trainers.config import ConfigError, from_dict
 from training.trainers.folder import Folder
-from training.trainers.phrases import PLACES, TABLE, Phrase, nearest, read
 from training.trainers.sft import BUNDLED, Example, Finetuning, train_completions
 from training.trainers.voice import remembered, voice_of
 from training.trainers.weights import prepare
@@ -63,7 +63,13 @@ class Config(Finetuning):
             raise ConfigError(f"confidence={self.confidence}: choose one of {', '.join(OWN)}.")
         if self.calibration not in ("isotonic", "temperature", "none"):
             raise ConfigError(f"calibration={self.calibration}: choose one of isotonic, temperature, none.")
-        read(Path(self.phrases) if self.phrases else TABLE)
+        try:
+            self.table()
+        except PhrasesError as error:
+            raise ConfigError(str(error)) from error
+
+    def table(self) -> list[Phrase]:
+        return read(Path(self.phrases) if self.phrases else TABLE)
 
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -81,7 +87,7 @@ def train(job: dict[str, Any], folder: Folder, stopping: Stopping) -> None:
     """Train, or go on training, and leave `adapter/` and `metrics.json`."""
     config: Config = from_dict(Config, job["config"])
     prepare(job, threads=config.threads)
-    table = read(Path(config.phrases) if config.phrases else TABLE)
+    table = config.table()
     made = remembered(folder, "examples", lambda: _made(job, config, folder, table))
     train_completions(
         job=job,

@@ -1,4 +1,4 @@
-"""The table of phrases that answers are given by `linguistic-sft`: what people read them as, and how a sentence carries them.
+"""The table of phrases that answers are given, by `linguistic-sft` and by a judge that is stated: what people read them as, how a sentence has them.
 
 A CSV file with the columns phrase, probability, post, pre, interleaved; the last three hold `{answer}` once. The shipped one takes the nine
 phrases whose readings lie close together in both surveys (docs/papers.md, pooled medians). Between .20 and .50 people have no phrase on which
@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from games.confidence import stated
-from training.trainers.config import ConfigError
 
 TABLE = Path(__file__).with_name("phrases.csv")
 PLACES = ("post", "pre", "interleaved")
 TOLERANCE = 0.051
 """A phrase's sentence has to be read by the platform's lexicon as the table says, within this: else what is taught is not what is measured."""
+
+
+class PhrasesError(ValueError):
+    """A table that cannot be used; the message is for the user, and names file and line."""
 
 
 class Phrase(NamedTuple):
@@ -35,15 +38,15 @@ def read(path: Path = TABLE) -> list[Phrase]:
     """The phrases of a table, the likeliest first.
 
     Raises:
-        ConfigError: it cannot be read; the message names file and line.
+        PhrasesError: it cannot be read.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"phrases={path}: this table cannot be read ({error}). Name a UTF-8 CSV file.") from error
+        raise PhrasesError(f"phrases={path}: this table cannot be read ({error}). Name a UTF-8 CSV file.") from error
     if len(rows) < 2:
-        raise ConfigError(f"phrases={path}: {len(rows)} phrases can tell nothing apart. Give rows under phrase,probability,{','.join(PLACES)}.")
+        raise PhrasesError(f"phrases={path}: {len(rows)} phrases can tell nothing apart. Give rows under phrase,probability,{','.join(PLACES)}.")
     return sorted((_phrase(row, f"phrases={path}, line {line}") for line, row in enumerate(rows, start=2)), key=lambda one: -one.probability)
 
 
@@ -53,14 +56,14 @@ def _phrase(row: dict[str, str | None], where: str) -> Phrase:
     except ValueError:
         probability = -1.0
     if not row.get("phrase") or not 0 <= probability <= 1:
-        raise ConfigError(f"{where}: give a phrase and a probability from 0 to 1, not {row.get('phrase')!r}, {row.get('probability')!r}.")
+        raise PhrasesError(f"{where}: give a phrase and a probability from 0 to 1, not {row.get('phrase')!r}, {row.get('probability')!r}.")
     sentences = {place: (row.get(place) or "").strip() for place in PLACES}
     for place, sentence in sentences.items():
         if sentence.count("{answer}") != 1:
-            raise ConfigError(f"{where}: the column {place} is {sentence!r}. Give a sentence with {{answer}} in it once.")
+            raise PhrasesError(f"{where}: the column {place} is {sentence!r}. Give a sentence with {{answer}} in it once.")
         heard = stated(sentence.replace("{answer}", "…"))
         if heard is None or abs(heard - probability) > TOLERANCE:
-            raise ConfigError(
+            raise PhrasesError(
                 f"{where}: {sentence!r} is read as {heard} by games/listeners/phrases.csv, not as {probability}. Change one of the two tables."
             )
     return Phrase(str(row["phrase"]), probability, sentences)
