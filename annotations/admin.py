@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from annotations.building.setup import SetupError, open_study
-from annotations.models import Arm, ArmUtterance, Assignment, AttentionCheck, LiveAnswer, Participant, Payment, PlatformIdentity, Study
+from annotations.models import Arm, ArmUtterance, Assignment, AttentionCheck, LiveAnswer, Look, Participant, Payment, PlatformIdentity, Study
 from games.admin_pages import Readable, ResultAdmin
 
 
@@ -221,3 +221,14 @@ class LiveAnswerAdmin(ResultAdmin):
     list_filter = ("state", "assignment__participant__study")
     list_select_related = ("assignment__participant",)
     search_fields = ("assignment__participant__code", "error")
+
+
+@admin.register(Look)
+class LookAdmin(OfVisibleStudies):
+    """Who had the effect of a study shown while it was under way."""
+
+    list_display = ("at", "study", "by")
+    list_filter = ("study",)
+    list_select_related = ("study",)
+    search_fields = ("by",)
+    date_hierarchy = "at"

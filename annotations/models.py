@@ -385,3 +385,19 @@ class Payment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.participant}: {self.base + self.bonus} {self.currency}"
+
+
+class Look(models.Model):
+    """Somebody had the effect of a study shown while it was under way (`annotations.results.looks`)."""
+
+    study = models.ForeignKey(Study, models.CASCADE, related_name="looks")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    "None: by a command, or by somebody who is no longer here."
+    by = models.CharField(max_length=200)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-at", "-id")
+
+    def __str__(self) -> str:
+        return f"{self.by}, {self.at:%Y-%m-%d %H:%M}"

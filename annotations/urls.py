@@ -19,6 +19,7 @@ study_urls = [
     path("answer/", views.answer, name="answer"),
     path("message/", views.dismiss, name="dismiss"),
     path("results/", results.results, name="results"),
+    path("results/look/", results.look, name="look"),
     path("results/figures.pdf", results.pdf, name="results-pdf"),
     path("results/results.json", results.as_json, name="results-json"),
     path("results/<slug:figure>.svg", results.figure, name="results-figure"),

@@ -12,6 +12,7 @@ from annotations.models import (
     Assignment,
     AttentionCheck,
     LiveAnswer,
+    Look,
     Participant,
     Payment,
     PlatformIdentity,
@@ -186,6 +187,12 @@ def make_check(**kwargs: Any) -> AttentionCheck:
 def make_live_answer(**kwargs: Any) -> LiveAnswer:
     kwargs["assignment"] = kwargs.get("assignment") or make_assignment()
     return LiveAnswer.objects.create(**kwargs)
+
+
+def make_look(**kwargs: Any) -> Look:
+    kwargs["study"] = kwargs.get("study") or make_study()
+    kwargs.setdefault("by", "ada")
+    return Look.objects.create(**kwargs)
 
 
 def make_identity(**kwargs: Any) -> PlatformIdentity:

@@ -1,31 +1,21 @@
-"""The monitor: where everybody is, the moves on a study and on one person, and the effect for who asks for it.
-
-The effect is not on the page: whoever wants to see it before the study is over asks for it by a button, and the study's history keeps who did
-and when. Looking is not forbidden, since a declared stopping rule has its looks; it just cannot happen by accident, or unseen.
-"""
+"""The monitor: where everybody is, and the moves on a study and on one person. The effect is not on it: `annotations.results.looks`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin.models import LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from annotations.console import monitor
-from annotations.console.rights import changes, edits, reads, record
+from annotations.console.rights import changes, reads, record
 from annotations.console.row_forms import MessageForm
 from annotations.models import Participant, Study
 from annotations.participant import material
 from annotations.payments import ledger
-from annotations.results import report
-
-LOOKED = "Looked at the effect"
 
 
 def context_of(study: Study, *, bots: bool, may_change: bool) -> dict[str, Any]:
@@ -39,7 +29,7 @@ def page(request: HttpRequest, study: Study) -> HttpResponse:
     context = {
         **live,
         "tab": "monitor",
-        "looks": looks(study).select_related("user")[:5],
+        "looks": study.looks.all()[:5],
         "link": request.build_absolute_uri(study.get_absolute_url()),
         "socket": f"/ws/studies/{study.name}/",
     }
@@ -50,21 +40,6 @@ def page(request: HttpRequest, study: Study) -> HttpResponse:
 def part(request: HttpRequest, study: Study) -> HttpResponse:
     """The live part alone, for a browser that no websocket reaches."""
     return render(request, "annotations/console/_monitor.html", context_of(study, bots=_bots(request), may_change=study.may_change(request.user)))
-
-
-@edits
-def effect(request: HttpRequest, study: Study) -> HttpResponse:
-    """Asked for by POST, which is kept; a GET leads back to the monitor. Only who may change the study has a reason to ask before its end."""
-    if request.method != "POST":
-        return redirect("console:monitor", name=study.name)
-    record(request, study, f"{LOOKED}.")
-    context = {"study": study, "tab": "monitor", "results": report.results_of(study), "looks": looks(study).select_related("user")}
-    return render(request, "annotations/console/effect.html", context)
-
-
-def looks(study: Study) -> QuerySet[LogEntry]:
-    kind = ContentType.objects.get_for_model(Study)
-    return LogEntry.objects.filter(content_type=kind, object_id=str(study.pk), change_message__startswith=LOOKED).order_by("-action_time")
 
 
 @changes

@@ -33,7 +33,6 @@ build_urls = [
 monitor_urls = [
     path("monitor/", monitor_views.page, name="monitor"),
     path("monitor/live/", monitor_views.part, name="monitor-live"),
-    path("monitor/effect/", monitor_views.effect, name="effect"),
     path("monitor/release/", monitor_views.release, name="release"),
     path("people/<str:code>/", monitor_views.person, name="person"),
     path("people/<str:code>/message/", monitor_views.message, name="message"),

@@ -14,10 +14,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from annotations.exclusion import settle_study
-from annotations.participant.flow import probability
-from annotations.models import Arm, ArmUtterance, Assignment, AttentionCheck, Participant, PlatformIdentity, Study
 from annotations.data.mturk import Answer, Check, Item, Task
+from annotations.exclusion import settle_study
+from annotations.models import Arm, ArmUtterance, Assignment, AttentionCheck, Participant, PlatformIdentity, Study
+from annotations.participant.flow import probability
 from annotations.protocol import Protocol, digest
 from games.models import Dataset, Judgment, Listener, Question, Speaker, Split, Utterance
 

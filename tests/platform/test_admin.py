@@ -43,11 +43,12 @@ ROWS: dict[str, Callable[[], Any]] = {
     "annotations.platformidentity": make.make_identity,
     "annotations.payment": make.make_payment,
     "annotations.liveanswer": make.make_live_answer,
+    "annotations.look": make.make_look,
 }
 RESULTS = [
     *("games.utterance", "games.judgment", "games.confidence", "training.pairset", "training.preferencepair", "training.evaluation"),
     *("annotations.arm", "annotations.armutterance", "annotations.participant", "annotations.assignment"),
-    *("annotations.attentioncheck", "annotations.platformidentity", "annotations.payment", "annotations.liveanswer"),
+    *("annotations.attentioncheck", "annotations.platformidentity", "annotations.payment", "annotations.liveanswer", "annotations.look"),
 ]
 JOBS = ["games.game", "training.trainingrun", "training.comparison", "training.benchmark"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
 from pathlib import Path
 from typing import IO, Any, cast
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from annotations.models import Study
-from annotations.results import figures, report
+from annotations.results import figures, looks, report
 from annotations.results.acceptance import Headline
 from annotations.results.findings import p_value, signed
 from annotations.results.report_json import as_json
@@ -27,6 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("name", help="the study's name")
         parser.add_argument("--json", metavar="FILE", help="write everything as JSON; - for standard output, the table then goes to standard error")
         parser.add_argument("--pdf", metavar="FILE", help="write table and figures for a paper")
+        parser.add_argument("--peek", action="store_true", help="show the effect of a study that is under way; that you looked is kept")
         parser.add_argument("--bots", action="store_true", help="count simulated participants too, and say so")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -36,12 +38,21 @@ class Command(BaseCommand):
             raise CommandError(f"There is no study '{options['name']}'. Choose from: {there}.")
         for file in (options["json"], options["pdf"]):
             _refuse_unwritable(file)
+        hidden = looks.is_hidden(study)
+        if hidden and options["peek"]:
+            looks.take(study=study, by=f"{getpass.getuser()}, by study_report")
+        elif hidden and (options["json"] or options["pdf"]):
+            raise CommandError(
+                f"Study '{study}' is under way, and its effect hidden, so that nobody decides by it before the time. "
+                "Close the study, or add --peek: then it is written, and kept that you looked."
+            )
         found = report.results_of(study, bots=options["bots"])
         if options["json"]:
             self._write(options["json"], json.dumps(as_json(found), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
         if options["pdf"]:
             Path(options["pdf"]).write_bytes(figures.pdf(found))
-        _print(found, Console(file=cast(IO[str], self.stderr if options["json"] == "-" else self.stdout)))
+        console = Console(file=cast(IO[str], self.stderr if options["json"] == "-" else self.stdout))
+        _print(found, console, effect=not hidden or options["peek"])
 
     def _write(self, file: str, text: str) -> None:
         if file == "-":
@@ -60,26 +71,33 @@ def _refuse_unwritable(file: str | None) -> None:
         raise CommandError(f"{file} cannot be written: {error.strerror}. Name a file in a folder that exists and is yours.") from error
 
 
-def _print(found: report.StudyResults, console: Console) -> None:
-    console.print(_arms(found))
-    for row in found.contrasts:
-        console.print(row.sentence, highlight=False, soft_wrap=True)
-    if found.contrasts and found.usable:
-        console.print(_contrasts(found))
+def _print(found: report.StudyResults, console: Console, *, effect: bool) -> None:
+    console.print(_arms(found, effect=effect))
+    if effect:
+        for row in found.contrasts:
+            console.print(row.sentence, highlight=False, soft_wrap=True)
+        if found.contrasts and found.usable:
+            console.print(_contrasts(found))
+    else:
+        console.print("The study is under way: its effect is hidden. --peek shows it, and keeps that you looked.", highlight=False, soft_wrap=True)
     if not found.simulated and found.who.bots:
         console.print(f"{found.who.bots} bots are left out; --bots counts them.", highlight=False)
 
 
-def _arms(found: report.StudyResults) -> Table:
-    columns = ("arm", "speaker", "people", "judged", "usable", "true\naccepts", "false\naccepts", "false\nrejects", "true\nrejects")
-    table = Table(*columns, "right accepted", "wrong accepted", "precision", title=f"Study '{found.study}' ({found.study.state})")
+def _arms(found: report.StudyResults, *, effect: bool) -> Table:
+    columns = ("arm", "speaker", "people", "judged", "usable")
+    accepts = ("true\naccepts", "false\naccepts", "false\nrejects", "true\nrejects", "right accepted", "wrong accepted", "precision")
+    table = Table(*columns, *(accepts if effect else ()), title=f"Study '{found.study}' ({found.study.state})")
     simulated = "; SIMULATED: bots are counted" if found.simulated else ""
-    table.caption = f"{found.finished} of {found.entered} participants finished; 95 % intervals clustered by person and question{simulated}"
+    intervals = "; 95 % intervals clustered by person and question" if effect else ""
+    table.caption = f"{found.finished} of {found.entered} participants finished{intervals}{simulated}"
     for row in found.arms:
         one = row.counts
-        numbers = (one.people, row.judgments, one.usable, one.true_accepts, one.false_accepts, one.false_rejects, one.true_rejects)
-        rates = (one.true_accept_rate, one.false_accept_rate, one.precision)
-        table.add_row(row.arm.name, row.arm.speaker.name, *map(str, numbers), *map(_rate, rates))
+        told = [row.arm.name, row.arm.speaker.name, str(one.people), str(row.judgments), str(one.usable)]
+        if effect:
+            told += map(str, (one.true_accepts, one.false_accepts, one.false_rejects, one.true_rejects))
+            told += map(_rate, (one.true_accept_rate, one.false_accept_rate, one.precision))
+        table.add_row(*told)
     return table
 
 

@@ -134,7 +134,7 @@ def test_the_owner_and_an_administrator_reach_every_page(client: Client, study: 
 
 def test_every_move_of_the_console_is_among_them() -> None:
     names = {address.name for address in STAFF}
-    assert {"console:open", "console:close", "console:effect", "console:return", "annotations:results", "annotations:payments-export"} <= names
+    assert {"console:open", "console:close", "annotations:look", "console:return", "annotations:results", "annotations:payments-export"} <= names
 
 
 @pytest.mark.parametrize(("permission", "status"), [(False, 403), (True, 200)])

@@ -1,5 +1,6 @@
 """The results of a study read from its rows, and the command that prints them."""
 
+import getpass
 import io
 import json
 from pathlib import Path
@@ -185,3 +186,24 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_reckoned(tm
     make_open_study(name="trivia")
     with pytest.raises(CommandError, match="cannot be written: No such file or directory"):
         printed("trivia", "--pdf", str(tmp_path / "missing" / "a.pdf"))
+
+
+def test_the_effect_of_a_study_under_way_is_printed_only_on_demand_which_is_kept(tmp_path: Path) -> None:
+    study = make_open_study(name="trivia", rounds=4)
+    make_session(study=study, verdicts=[True] * 4)
+    said = printed("trivia")
+    assert "--peek shows it" in said and "accepted" not in said and "Too few" not in said
+    assert not study.looks.exists()
+    said = printed("trivia", "--peek")
+    assert "Contrast" in said and "clustered" in said
+    assert [look.by for look in study.looks.all()] == [f"{getpass.getuser()}, by study_report"]
+
+
+@pytest.mark.parametrize("file", ["--json", "--pdf"])
+def test_no_file_tells_the_effect_unasked(tmp_path: Path, file: str) -> None:
+    study = make_open_study(name="trivia", rounds=4)
+    make_session(study=study, verdicts=[True] * 4)
+    with pytest.raises(CommandError, match="Close the study, or add --peek"):
+        printed("trivia", file, str(tmp_path / "report"))
+    printed("trivia", "--peek", file, str(tmp_path / "report"))
+    assert (tmp_path / "report").stat().st_size > 0
