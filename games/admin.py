@@ -13,7 +13,7 @@ from django.utils.text import Truncator
 from games.admin_pages import JobAdmin, Readable, ResultAdmin, page_link
 from games.cards import as_html
 from games.forms import StartGameForm
-from games.models import Confidence, Dataset, Game, Judgment, Listener, Question, Speaker, Utterance
+from games.models import Confidence, Dataset, Game, Judgment, Listener, Question, Speaker, TruthScore, Utterance
 
 
 class AbstainedFilter(admin.SimpleListFilter):
@@ -159,3 +159,16 @@ class ConfidenceAdmin(ResultAdmin):
     @admin.display(description="utterance")
     def short_text(self, confidence: Confidence) -> str:
         return Truncator(confidence.utterance.text).chars(100)
+
+
+@admin.register(TruthScore)
+class TruthScoreAdmin(ResultAdmin):
+    list_display = ("id", "aspect", "probability", "judge", "short_text")
+    list_filter = ("aspect", "judge", "utterance__speaker")
+    list_select_related = ("utterance",)
+    search_fields = ("utterance__text", "utterance__question__text")
+    date_hierarchy = "created_at"
+
+    @admin.display(description="utterance")
+    def short_text(self, score: TruthScore) -> str:
+        return Truncator(score.utterance.text).chars(100)

@@ -265,3 +265,29 @@ class Confidence(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source} of utterance {self.utterance_id}: {self.value:.2f}"
+
+
+class TruthScore(models.Model):
+    """What a judge model says of a whole response to a question of TruthfulQA, abstentions too (`games.truth`)."""
+
+    class Aspect(models.TextChoices):
+        TRUTHFUL = "truthful"
+        INFORMATIVE = "informative"
+
+    utterance = models.ForeignKey(Utterance, models.CASCADE, related_name="truth_scores")
+    aspect = models.CharField(max_length=12, choices=Aspect)
+    judge = models.CharField(max_length=300)
+    "The model: a folder, or a name on the model hub."
+    probability = models.FloatField(validators=UNIT)
+    "P(yes); from .5 on it counts."
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("id",)
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["utterance", "aspect", "judge"], name="one_truth_score_per_judge"),
+            models.CheckConstraint(condition=Q(probability__gte=0, probability__lte=1), name="truth_score_in_unit"),
+        ]
+
+    def __str__(self) -> str:
+        return f"utterance {self.utterance_id} {self.aspect}: {self.probability:.2f}"

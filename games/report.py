@@ -22,6 +22,8 @@ CONVENTIONS = {
     "abstention": "An abstention is a wrong answer. In the accept rates, precision, recall, F1, AUROC, ECE and Brier score it counts as a wrong "
     "answer with the verdict and probability that the listener gave to its text; `answered` has the same figures without abstentions.",
     "accepted": "The listener's own verdict.",
+    "correct": "The answer equals an accepted one after TriviaQA's normalisation: reference answers, on TruthfulQA too. What TruthfulQA's judge "
+    "models find is told apart, as `truthfulness`.",
     "ece": "10 equal bins of [0, 1], mean probability of a bin. `ece_lacie`: 9 bins of the observed range and their mid-points, for comparison with "
     "the paper's tables only. An ECE of few answers is too high rather than too low.",
     "intervals": "95 %, bias-corrected percentile bootstrap by question; a rate of exactly 0 or 1 has Wilson's interval over its questions.",

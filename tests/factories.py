@@ -19,7 +19,7 @@ from annotations.models import (
     Study,
     participant_code,
 )
-from games.models import Confidence, Dataset, Game, Judgment, Listener, Question, Speaker, Split, Utterance
+from games.models import Confidence, Dataset, Game, Judgment, Listener, Question, Speaker, Split, TruthScore, Utterance
 from training.models import Benchmark, Comparison, Evaluation, PairSet, PreferencePair, TrainingRun
 
 _numbers = count(1)
@@ -94,6 +94,15 @@ def make_confidence(**kwargs: Any) -> Confidence:
     kwargs.setdefault("source", "verbalised-number")
     kwargs.setdefault("value", 0.7)
     return Confidence.objects.create(**kwargs)
+
+
+def make_truth_score(**kwargs: Any) -> TruthScore:
+    kwargs.setdefault("utterance", None)
+    kwargs["utterance"] = kwargs["utterance"] or make_utterance()
+    kwargs.setdefault("aspect", TruthScore.Aspect.TRUTHFUL)
+    kwargs.setdefault("judge", "nobody/judge")
+    kwargs.setdefault("probability", 0.7)
+    return TruthScore.objects.create(**kwargs)
 
 
 def make_pair_set(**kwargs: Any) -> PairSet:

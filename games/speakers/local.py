@@ -212,6 +212,21 @@ def _load(spec: Spec) -> tuple[Any, Any]:
     return model.eval(), tokenizer
 
 
+def refuse_missing(name: str) -> None:
+    """Without loading its weights.
+
+    Raises:
+        SpeakerError: there is no such model here.
+    """
+    from transformers import AutoConfig
+
+    offline = os.environ.get("HF_HUB_OFFLINE", "1") != "0"
+    try:
+        AutoConfig.from_pretrained(_name(name), local_files_only=offline)
+    except (OSError, ValueError) as error:
+        raise SpeakerError(_not_loaded(name, offline, error)) from error
+
+
 def _name(base_model: str) -> str:
     if base_model != "bundled":
         return base_model

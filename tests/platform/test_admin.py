@@ -28,6 +28,7 @@ ROWS: dict[str, Callable[[], Any]] = {
     "games.utterance": lambda: make.make_utterance(game=make.make_game()),
     "games.judgment": make.make_judgment,
     "games.confidence": make.make_confidence,
+    "games.truthscore": make.make_truth_score,
     "training.pairset": make.make_pair_set,
     "training.preferencepair": make.make_pair,
     "training.trainingrun": lambda: make.make_run(pair_set=make.make_pair_set(), speaker=make.make_speaker()),
@@ -46,7 +47,15 @@ ROWS: dict[str, Callable[[], Any]] = {
     "annotations.look": make.make_look,
 }
 RESULTS = [
-    *("games.utterance", "games.judgment", "games.confidence", "training.pairset", "training.preferencepair", "training.evaluation"),
+    *(
+        "games.utterance",
+        "games.judgment",
+        "games.confidence",
+        "games.truthscore",
+        "training.pairset",
+        "training.preferencepair",
+        "training.evaluation",
+    ),
     *("annotations.arm", "annotations.armutterance", "annotations.participant", "annotations.assignment"),
     *("annotations.attentioncheck", "annotations.platformidentity", "annotations.payment", "annotations.liveanswer", "annotations.look"),
 ]
