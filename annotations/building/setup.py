@@ -20,7 +20,7 @@ from django.utils import timezone
 from annotations.blinding import names_a_model, telling_words
 from annotations.building import freezing
 from annotations.building.draws import DrawError, drawn
-from annotations.models import Arm, ArmUtterance, Assignment, AttentionCheck, Study
+from annotations.models import Arm, ArmUtterance, Assignment, AttentionCheck, Participant, Study, participant_code
 from annotations.protocol import Protocol, merged, refuse_out_of_range
 from games.models import Game, Judgment, Listener, Speaker, Utterance
 
@@ -252,9 +252,17 @@ def _listener(name: str) -> Listener:
     return Listener.objects.create(name=f"people-{name}"[:100], kind=Listener.Kind.HUMAN, threshold=0.5)
 
 
-def forget_previews(study: Study) -> None:
-    """What a manager did in a preview goes without a trace; it counted nowhere."""
-    previews = study.participants.filter(is_preview=True)
+def begin_preview(study: Study, user: User) -> Participant:
+    """A walk as a participant, from its beginning: this manager's earlier ones go, those of others stay."""
+    mine = f"preview-{user.pk}-"
+    with transaction.atomic():
+        forget_previews(study, code=mine)
+        return study.participants.create(code=mine + participant_code(), is_preview=True, language=study.rules.languages[0])
+
+
+def forget_previews(study: Study, *, code: str = "") -> None:
+    """What managers did in previews, or those whose code begins like this, goes without a trace; it counted nowhere."""
+    previews = study.participants.filter(is_preview=True, code__startswith=code)
     given = Assignment.objects.filter(participant__in=previews)
     judgments = list(given.exclude(judgment=None).values_list("judgment_id", flat=True))
     given.delete()

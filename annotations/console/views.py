@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin.views.decorators import staff_member_required
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -133,11 +132,8 @@ def version(request: HttpRequest, study: Study) -> HttpResponse:
 
 @changes
 def preview(request: HttpRequest, study: Study) -> HttpResponse:
-    """Into the study as a participant; what an earlier preview left is gone, so that it can be walked again and again."""
-    with transaction.atomic():
-        setup.forget_previews(study)
-        participant = study.participants.create(is_preview=True, language=study.rules.languages[0])
-    return remember(redirect(study), participant)
+    """Into the study as a participant, again and again."""
+    return remember(redirect(study), setup.begin_preview(study, user_of(request)))
 
 
 def frame(request: HttpRequest, study: Study) -> dict[str, Any]:

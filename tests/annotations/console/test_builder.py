@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 from annotations.building import setup
@@ -239,3 +240,15 @@ def test_the_pages_cost_as_many_queries_for_large_studies_as_for_small(admin_cli
             make_check(study=study)
         costs.append([queries_of(admin_client, f"/studies/{study}/{path}") for path in ("", "checks/", "edit/arms/", "texts/")])
     assert costs[0] == costs[1]
+
+
+def test_two_managers_preview_without_disturbing_each_other(study: Study, admin_client: Client, client: Client) -> None:
+    client.force_login(User.objects.create_superuser("bo"))
+    for manager in (admin_client, client, client):
+        manager.post("/studies/trivia/preview/")
+    for manager in (admin_client, client):
+        ticket = manager.get("/s/trivia/").context["ticket"]
+        manager.post("/s/trivia/consent/", {"ticket": ticket, "decision": "agree", "language": "en"})
+        manager.post("/s/trivia/answer/", {"position": manager.get("/s/trivia/").context["round"].position, "verdict": "accept"})
+        assert manager.get("/s/trivia/").context["round"].position == 2
+    assert Participant.objects.filter(is_preview=True).count() == 2  # one a person: bo's first is gone
