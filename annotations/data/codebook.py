@@ -1,13 +1,13 @@
 """Every column of an export, once: what it is called, what it means, and how it is read from a row. Tables and codebook are both made of this.
 
-A column of the wide table stands there once for each round, as `round.1.accepted`. Nothing here reads a platform's identity.
+A column of the wide table stands there once for each round of a session, as `round.1.accepted`. Nothing here reads a platform's identity.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
@@ -134,21 +134,24 @@ CODEBOOK: tuple[Column, ...] = (
 
 
 def wide(rounds: int) -> tuple[Column, ...]:
-    """One row a participant, (person, [their judged assignments]): what is of the person, then each round's columns, as oTree writes them."""
+    """One row a participant, (person, position → judged assignment): what is of the person, then each round's columns, as oTree writes them.
+
+    A round has the number that it had in the session; where it was an attention check, or was not answered, its columns are empty.
+    """
     people = [column._replace(name=f"participant.{column.name}", of=_of_person(column)) for column in PARTICIPANTS]
     columns = [column for column in JUDGMENTS if column.about == "round"]
     return (
         *people,
-        *(column._replace(name=f"round.{n}.{column.name}", of=_of_round(column, n - 1)) for n in range(1, rounds + 1) for column in columns),
+        *(column._replace(name=f"round.{n}.{column.name}", of=_of_round(column, n)) for n in range(1, rounds + 1) for column in columns),
     )
 
 
-def _of_person(column: Column) -> Callable[[tuple[Participant, Sequence[Assignment]]], Any]:
+def _of_person(column: Column) -> Callable[[tuple[Participant, Mapping[int, Assignment]]], Any]:
     return lambda row: column.of(row[0])
 
 
-def _of_round(column: Column, n: int) -> Callable[[tuple[Participant, Sequence[Assignment]]], Any]:
-    return lambda row: column.of(row[1][n]) if n < len(row[1]) else None
+def _of_round(column: Column, n: int) -> Callable[[tuple[Participant, Mapping[int, Assignment]]], Any]:
+    return lambda row: column.of(row[1][n]) if n in row[1] else None
 
 
 def value(column: Column, row: Any) -> Any:

@@ -16,7 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Max, QuerySet, Sum
 
 from annotations.data.chain import MANIFEST, seal
 from annotations.data.codebook import CHECKS, CODEBOOK, JUDGMENTS, PARTICIPANTS, PAYMENTS, Column, value, wide
@@ -95,11 +95,11 @@ def _tables(study: Study, bots: bool) -> dict[str, Table]:
     people = people if bots else people.filter(is_bot=False)
     answered = _answered(people)
     judged = [row for row in answered if row.judgment_id]
-    by_person = {pk: list(rows) for pk, rows in groupby(judged, key=lambda row: row.participant_id)}
-    rounds = max(map(len, by_person.values()), default=0)
+    by_person = {pk: {row.position: row for row in rows} for pk, rows in groupby(judged, key=lambda row: row.participant_id)}
+    rounds = Assignment.objects.filter(participant__in=people).aggregate(last=Max("position"))["last"] or 0
     return {
         "judgments": Table(JUDGMENTS, judged),
-        "wide": Table(wide(rounds), [(person, by_person.get(person.pk, [])) for person in people]),
+        "wide": Table(wide(rounds), [(person, by_person.get(person.pk, {})) for person in people]),
         "attention_checks": Table(CHECKS, [row for row in answered if row.check_shown_id]),
         "participants": Table(PARTICIPANTS, list(people)),
         "payments": Table(PAYMENTS, list(_payments(people))),

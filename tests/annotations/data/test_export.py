@@ -65,6 +65,16 @@ def test_there_is_one_row_a_participant_with_their_rounds_beside_each_other(stud
     assert ada["participant.outcome"] == "finished"
 
 
+def test_a_round_keeps_its_number_where_others_are_checks_or_were_not_answered(study):
+    cy = make.make_participant(study=study)
+    make.make_assignment(arm=study.arms.first(), participant=cy, position=1)
+    judgment = make.make_judgment(utterance=make.make_utterance(speaker=study.arms.first().speaker), judge=cy.code, accepted=False)
+    make.make_assignment(arm=study.arms.first(), participant=cy, position=4, judgment=judgment)
+    ada, _, row = table(export(study=study).files, "wide")
+    assert [row[f"round.{n}.accepted"] for n in range(1, 5)] == ["", "", "", "false"]
+    assert [ada[f"round.{n}.accepted"] for n in range(1, 5)] == ["true", "true", "", ""]  # her third was a check
+
+
 def test_checks_participants_and_payments_are_told(study):
     files = export(study=study).files
     assert [row["passed"] for row in table(files, "attention_checks")] == ["true", "false"]
