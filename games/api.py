@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
@@ -49,6 +49,13 @@ class ListenerSerializer(serializers.ModelSerializer):
     class Meta:
         model = Listener
         fields = ("id", "name", "kind", "threshold", "config", "created_at")
+
+    def to_representation(self, instance: Listener) -> dict[str, Any]:
+        """A list leaves out what a learned listener has learned: kilobytes of weights, which are told of one at a time."""
+        told: dict[str, Any] = super().to_representation(instance)
+        if self.parent is not None and instance.kind == Listener.Kind.LEARNED:
+            told["config"] = {name: value for name, value in told["config"].items() if name != "model"}
+        return told
 
 
 class GameSerializer(serializers.ModelSerializer):

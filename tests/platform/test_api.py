@@ -253,3 +253,11 @@ def test_the_docs_page_takes_scripts_from_here_alone(client):
     assert "style-src 'self' 'unsafe-inline'" in policy and "script-src" not in policy and "unsafe-eval" not in policy
     assert "//" not in page.content.decode().replace("http://testserver", "").replace("<!--", "").split("<body>")[1]
     assert "unsafe-inline" not in client.get("/api/schema/")["Content-Security-Policy"]
+
+
+def test_the_list_of_listeners_leaves_out_what_a_learned_one_has_learned(staff: Client) -> None:
+    learned = make.make_listener(kind="learned", config={"model": {"weights": [0.5] * 500}, "from": "people-trivia"})
+    spoken = make.make_listener(kind="llm", config={"model": "bundled"})
+    listed = {row["id"]: row["config"] for row in staff.get("/api/listeners/").json()["results"]}
+    assert listed == {learned.pk: {"from": "people-trivia"}, spoken.pk: {"model": "bundled"}}
+    assert staff.get(f"/api/listeners/{learned.pk}/").json()["config"]["model"] == {"weights": [0.5] * 500}
