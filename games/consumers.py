@@ -1,4 +1,4 @@
-"""The live channel of any long job.
+"""The live channel of any long job, and what all live channels have in common.
 
 The worker that writes the row lives in another process and cannot push through the in-process channel layer, so the consumer reads the row
 itself and sends what changed. The row is the truth: a page that joins late or reconnects sees the same as one that watched all along.
@@ -20,29 +20,42 @@ NOT_FOUND, OVER = 4404, 1000
 "Codes with which the channel closes."
 
 
-class JobConsumer(AsyncJsonWebsocketConsumer):
-    """`/ws/jobs/<model label>/<pk>/`: staff get `live.snapshot()` on joining and whenever it changes, until the job is over."""
+class Teller(AsyncJsonWebsocketConsumer):
+    """Tells those it admits, for as long as they listen. What is told, and to whom, its kinds say."""
 
-    watching: asyncio.Task[None] | None = None
+    telling: asyncio.Task[None] | None = None
+
+    async def admits(self) -> bool:
+        raise NotImplementedError
+
+    async def tell(self) -> None:
+        raise NotImplementedError
 
     async def connect(self) -> None:
-        user = self.scope.get("user")
-        if user is None or not (user.is_active and user.is_staff):
+        if not await self.admits():
             await self.close()  # before it is accepted: the browser gets a 403
             return
         await self.accept()
-        self.watching = asyncio.create_task(self.watch())
+        self.telling = asyncio.create_task(self.tell())
 
     async def disconnect(self, code: int) -> None:
-        if self.watching:
-            self.watching.cancel()
+        if self.telling:
+            self.telling.cancel()
             with suppress(asyncio.CancelledError):
-                await self.watching
+                await self.telling
 
     async def receive(self, **kwargs: Any) -> None:
-        """Nothing that a browser sends is acted on: stopping and resuming are POSTs, with CSRF."""
+        """Nothing that a browser sends is acted on: moves are POSTs, with CSRF."""
 
-    async def watch(self) -> None:
+
+class JobConsumer(Teller):
+    """`/ws/jobs/<model label>/<pk>/`: staff get `live.snapshot()` on joining and whenever it changes, until the job is over."""
+
+    async def admits(self) -> bool:
+        user = self.scope.get("user")
+        return user is not None and user.is_active and user.is_staff
+
+    async def tell(self) -> None:
         sent: dict[str, Any] = {}
         while (state := await self.read()) is not None:
             if state != sent:

@@ -7,45 +7,28 @@ anything has changed, and sends the page's live part as the server renders it. A
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from typing import Any
 from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.contrib.auth.models import AnonymousUser, User
 from django.template.loader import render_to_string
 
 from annotations.console import monitor
 from annotations.console.monitor_views import context_of
 from annotations.models import Study
+from games.consumers import Teller
 
 SECONDS_BETWEEN_READS = 2.0
 READS_A_MINUTE = 30
 
 
-class MonitorConsumer(AsyncJsonWebsocketConsumer):
+class MonitorConsumer(Teller):
     """`/ws/studies/<name>/`: who may see the study gets `{"html": …}` on joining and whenever it changes, for as long as they may."""
 
-    watching: asyncio.Task[None] | None = None
+    async def admits(self) -> bool:
+        return await self.study() is not None
 
-    async def connect(self) -> None:
-        if await self.study() is None:
-            await self.close()  # before it is accepted: the browser gets a 403
-            return
-        await self.accept()
-        self.watching = asyncio.create_task(self.watch())
-
-    async def disconnect(self, code: int) -> None:
-        if self.watching:
-            self.watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await self.watching
-
-    async def receive(self, **kwargs: Any) -> None:
-        """Nothing that a browser sends is acted on: moves are POSTs, with CSRF."""
-
-    async def watch(self) -> None:
+    async def tell(self) -> None:
         seen: tuple[object, ...] = ()
         reads = 0
         while (now := await self.changed()) is not None:

@@ -1,52 +1,37 @@
 """The websocket of one round in a study with a pace: its answer, word by word, at the times that are the same for every arm.
 
-The row is the truth: who joins late, or again, is sent at once what they should have read by then. Nothing that a browser sends is acted on.
+The row is the truth: who joins late, or again, is sent at once what they should have read by then.
 """
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from contextlib import suppress
-from typing import Any
 
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.http import HttpRequest
 from django.utils import timezone
 
 from annotations.models import Assignment, Study
 from annotations.participant import live
 from annotations.participant.views import COOKIE, COOKIE_SECONDS, cookie_salt
+from games.consumers import Teller
 
 OVER = 1000
 
 
-class AnswerConsumer(AsyncJsonWebsocketConsumer):
+class AnswerConsumer(Teller):
     """`/s/<study>/live/<position>/` (below the study's page, where its cookie is sent): `{"piece": text}` for each word, then `{"done": true}`."""
 
-    streaming: asyncio.Task[None] | None = None
     assignment: Assignment
 
-    async def connect(self) -> None:
+    async def admits(self) -> bool:
         found = await self.find()
-        if found is None:
-            await self.close()  # before it is accepted: the browser gets a 403
-            return
-        self.assignment = found
-        await self.accept()
-        self.streaming = asyncio.create_task(self.stream())
+        if found is not None:
+            self.assignment = found
+        return found is not None
 
-    async def disconnect(self, code: int) -> None:
-        if self.streaming:
-            self.streaming.cancel()
-            with suppress(asyncio.CancelledError):
-                await self.streaming
-
-    async def receive(self, **kwargs: Any) -> None:
-        pass
-
-    async def stream(self) -> None:
+    async def tell(self) -> None:
         times = live.schedule(self.assignment.participant.study.rules)
         await self.until(times.decided)
         words = live.pieces(await self.decided())
