@@ -199,3 +199,6 @@ JOB_MAX_ATTEMPTS = env.int("JOB_MAX_ATTEMPTS", 20)
 
 TRUTH_JUDGE = env.str("TRUTH_JUDGE", "")
 INFO_JUDGE = env.str("INFO_JUDGE", "")
+
+# Validation questions that a training asks its speaker at each checkpoint, to draw how its calibration goes; 0: none.
+LOOK_QUESTIONS = env.int("LOOK_QUESTIONS", 100)

@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -24,14 +25,14 @@ from django.utils import timezone
 
 from games.foreground import in_foreground
 from games.jobs import Cancelled, Lease
-from games.models import Game, Listener, Speaker
+from games.models import Game, Listener, Question, Speaker, Split
 from training.answers import FILES, answer_rows, refuse_games, usual_games
 from training.models import PairSet, TrainingRun
 from training.pairs import judged, judgment_rows, preference_rows
 from training.registry import RunError, model_path, publish, refuse_taken_name, run_folder
 from training.trainers import METHODS, needs
 from training.trainers.base import PARENT
-from training.trainers.folder import DONE, STOPPED, Folder
+from training.trainers.folder import DONE, QUESTIONS, STOPPED, Folder
 from training.trainers.presets import config as whole_config
 from training.trainers.presets import default_preset
 
@@ -125,7 +126,7 @@ def _refuse_judgments(method: str, base: Speaker, pair_set: PairSet | None, game
 def prepare_folder(run: TrainingRun) -> Folder:
     """Write `config.json` and the rows. A folder of the same name with other content is moved aside, not mixed in and not deleted."""
     folder, base = run_folder(run), run.base
-    files = {name: "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows) for name, rows in _rows(run).items()}
+    files = {name: _as_lines(rows) for name, rows in _rows(run).items()}
     job = {
         "method": run.method,
         "name": run.name,
@@ -141,7 +142,7 @@ def prepare_folder(run: TrainingRun) -> Folder:
             return folder
         folder.path.rename(folder.path.with_name(f"{folder.path.name}.before-{timezone.now():%Y%m%dT%H%M%S%f}"))
     folder.path.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
+    for name, text in {**files, QUESTIONS: _as_lines(_looked_at(run))}.items():
         (folder.path / name).write_text(text)
     folder.write("config.json", job)
     return folder
@@ -157,6 +158,21 @@ def _rows(run: TrainingRun) -> dict[str, list[dict[str, Any]]]:
         rows = judgment_rows(speaker=run.base, listener=run.listener, games=games, threshold=threshold, prompt_style=style)
         return {"train.jsonl": rows}
     return {name: answer_rows(games, split) for split, name in FILES.items()}
+
+
+def _as_lines(rows: Sequence[dict[str, Any]]) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def _looked_at(run: TrainingRun) -> list[dict[str, Any]]:
+    """Validation questions that the speaker is asked as its training goes on, drawn at random: of the data it learns from, and of no relation that
+    was held out of it. It learns nothing from them, so that they are no part of what makes two trainings the same."""
+    games = (run.pair_set or run).games.select_related("dataset")
+    questions = Question.objects.none()
+    for game in games:
+        questions |= game.dataset.questions.filter(split=Split.VALIDATION).exclude(relation__in=game.hold_out)
+    rows = [{"text": text, "answers": answers} for text, answers in questions.order_by("pk").values_list("text", "answers")]
+    return random.Random(run.seed).sample(rows, min(settings.LOOK_QUESTIONS, len(rows)))
 
 
 def run_in_foreground(run: TrainingRun, on_progress: Report | None = None) -> TrainingRun:

@@ -37,7 +37,8 @@ NEXT_ROUND = "\nQuestion:"
 
 
 class LocalSpeaker:
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: Spec, loaded: tuple[Any, Any] | None = None) -> None:
+        """`loaded`: model and tokenizer where they are in memory already, as in a trainer."""
         if unknown := set(spec.generation) - SETTINGS:
             raise SpeakerError(f"A local speaker knows no setting {', '.join(sorted(unknown))}. It takes: {', '.join(sorted(SETTINGS))}.")
         if spec.prompt_style not in STYLES:
@@ -49,7 +50,7 @@ class LocalSpeaker:
         self.name = spec.base_model
         self.adapter = spec.adapter
         try:
-            self.model, self.tokenizer = _load(spec)
+            self.model, self.tokenizer = loaded or _load(spec)
         except (RuntimeError, MemoryError) as error:
             raise _for_people(error, f"{spec.base_model} does not fit in memory. Choose a smaller model, or four_bit on a GPU.") from error
         ends = self.model.generation_config.eos_token_id

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.training.test_trainers import CITIES, finish, start, weights
+from tests.training.test_trainers import CITIES, ask, finish, looks, start, weights
 from training.trainers.folder import DONE, REFUSED, STOPPED, Folder
 from training.trainers.presets import config
 from training.trainers.rewarding_doubt import facts_of, reward
@@ -114,6 +114,15 @@ def test_a_killed_judge_ends_with_the_weights_of_an_unbroken_one(judges, tmp_pat
     assert weights(folder) == weights(judges[variant])
     if variant == "lora":
         assert weights(folder, "head.safetensors") == weights(judges[variant], "head.safetensors")
+
+
+@train
+def test_a_judge_is_looked_at_by_what_it_computes_of_the_answers(judges, tmp_path, tiny_model):
+    folder = ask(make_folder(tmp_path / "run", tiny_model, "calibration-tuning", variant="lora-prompt"))
+    train_in(folder)
+    assert weights(folder) == weights(judges["lora-prompt"])
+    assert [step for step, _ in looks(folder)] == [0, 4, 8, 12]
+    assert {(line["heard"], line["answers"]) for line in folder.progress() if "heard" in line} == {("computed", 11)}
 
 
 @train

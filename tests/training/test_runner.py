@@ -13,8 +13,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from games.jobs import Cancelled, LeaseLost
-from games.models import Speaker, Split
-from tests.factories import make_speaker
+from games.models import Game, Question, Speaker, Split
+from tests.factories import make_question, make_speaker
 from tests.training.world import FAST, make_answers, make_pairs
 from training import runner
 from training.models import TrainingRun
@@ -99,6 +99,22 @@ def test_the_folder_holds_the_pairs_in_the_bases_words(pairs):
     assert len(rows) == pairs.pairs.count()
     assert rows[0]["prompt"].startswith("Question: ")
     assert folder.job()["model"] == pairs.speaker.base_model
+
+
+def test_the_folder_holds_validation_questions_to_look_at_that_make_it_no_other_training(pairs, settings):
+    game = pairs.games.get()
+    for number in range(5):
+        make_question(dataset=game.dataset, split=Split.VALIDATION, relation="river" if number == 0 else "capital")
+    Game.objects.filter(pk=game.pk).update(hold_out=["river"])
+    told = []
+    for number, wanted in ((3, 3), (100, 4), (0, 0)):
+        settings.LOOK_QUESTIONS = number
+        folder = prepare_folder(begin(pairs, name=f"look-{number}"))
+        rows = folder.rows("questions.jsonl", ("text", "answers"))
+        assert len(rows) == wanted
+        assert not Question.objects.filter(text__in=[row["text"] for row in rows]).exclude(split="validation", relation="capital")
+        told.append(folder.job()["data"])
+    assert len(set(told)) == 1
 
 
 def test_a_folder_left_by_another_run_is_moved_aside_not_continued(pairs, data_dir):

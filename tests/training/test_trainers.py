@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from games.bundled import BASE_SPEAKER
 from training.trainers.folder import DONE, LOCKED, REFUSED, STOPPED, Folder
 from training.trainers.presets import config
 
@@ -34,6 +35,17 @@ def make_folder(path: Path, model: Path, *, method: str = "lacie", pairs: int = 
     job = {"method": method, "model": str(model), "adapter": adapter, "seed": 3, "config": config("bundled", method, {**SMALL, **overrides})}
     (path / "config.json").write_text(json.dumps(job))
     return Folder(path)
+
+
+def ask(folder: Folder, questions: int = 12) -> Folder:
+    """Give it questions to look at as it goes."""
+    rows = [{"text": f"What is the capital of country {number}?", "answers": [CITIES[number % 4]]} for number in range(questions)]
+    (folder.path / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def looks(folder: Folder) -> list[tuple[int, float]]:
+    return [(line["step"], line["ece"]) for line in folder.progress() if "heard" in line]
 
 
 def start(folder: Folder, method: str = "lacie") -> subprocess.Popen:
@@ -126,6 +138,41 @@ def test_stopped_it_saves_ends_with_code_3_and_resumes_to_the_same_weights(unbro
     assert 0 < folder.checkpoint_step() < 60
     assert finish(start(folder))[0] == DONE
     assert weights(folder) == weights(unbroken)
+
+
+def test_looks_at_its_calibration_change_no_weight_and_come_once_each_though_it_was_stopped(unbroken, tmp_path, tiny_model):
+    whole, broken = (ask(make_folder(tmp_path / name, tiny_model)) for name in ("whole", "broken"))
+    assert finish(start(whole))[0] == DONE
+    assert weights(whole) == weights(unbroken)
+    assert [step for step, _ in looks(whole)] == list(range(0, 61, 4))
+    assert {(line["heard"], line["answers"]) for line in whole.progress() if "heard" in line} == {("listener", 12)}
+    process = start(broken)
+    while len(looks(broken)) < 5 and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert finish(start(broken))[0] == DONE
+    assert looks(broken) == looks(whole) and weights(broken) == weights(unbroken)
+
+
+def test_a_look_that_cannot_be_ends_no_training(tmp_path, tiny_model):
+    folder = ask(make_folder(tmp_path / "run", tiny_model, steps=4))
+    (folder.path / "questions.jsonl").write_text(json.dumps({"text": "Why? " * 5000, "answers": ["So."]}) + "\n")
+    code, out = finish(start(folder))
+    assert code == DONE and out.count("Nothing is told of calibration as it goes") == 1, out
+    assert not looks(folder)
+
+
+@pytest.mark.slow
+def test_who_is_trained_to_state_a_number_is_asked_for_one(tmp_path):
+    from training.trainers.looking import speaking
+    from training.trainers.weights import load_model
+
+    folder = ask(make_folder(tmp_path / "run", BASE_SPEAKER, method="metacognition"))
+    job = folder.job()
+    tokenizer, model = load_model(job, four_bit=False, bf16=False)
+    look = speaking(job, folder, tokenizer)
+    assert look is not None and look(model)["heard"] == "stated"
 
 
 def test_a_trainer_whose_parent_dies_saves_and_ends(tmp_path, tiny_model):

@@ -1,8 +1,9 @@
 """The contract between a trainer and whoever starts it: one folder.
 
-In: `config.json`, `train.jsonl`, perhaps `validation.jsonl`. Out: `adapter/` (safetensors), `progress.jsonl` (a line for each logging step),
-`metrics.json` (written last: it is there when the run is complete), `log.txt`. On the way: `checkpoints/`, and `stop`, a file that anyone may
-create to make the trainer save and end. `lock` is held for as long as a trainer works here. Nothing here imports torch.
+In: `config.json`, `train.jsonl`, perhaps `validation.jsonl`, and `questions.jsonl` (`text`, `answers`), what the speaker is asked at each checkpoint.
+Out: `adapter/` (safetensors), `progress.jsonl` (a line for each logging step and each look), `metrics.json` (written last: it is there when the run
+is complete), `log.txt`. On the way: `checkpoints/`, and `stop`, a file that anyone may create to make the trainer save and end. `lock` is held for as
+long as a trainer works here. Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from typing import Any
 
 DONE, FAILED, REFUSED, STOPPED, LOCKED = 0, 1, 2, 3, 4
 "Exit codes of a trainer: it finished; it broke; its input cannot be; it was stopped and has saved; another trainer holds the folder."
+
+
+QUESTIONS = "questions.jsonl"
 
 
 class FolderError(ValueError):

@@ -12,6 +12,7 @@ from typing import Any
 from training.trainers.base import Stopped, Stopping, say
 from training.trainers.config import ConfigError
 from training.trainers.folder import Folder
+from training.trainers.looking import Look, speaking
 from training.trainers.order import training_order
 from training.trainers.weights import peak_memory_mb, save
 
@@ -30,11 +31,12 @@ def finetune(
     make: Callable[[dict[str, Any], Any, Any], Any],
     counts: dict[str, Any],
     last: Callable[[], dict[str, Any]] = dict,
+    look: Look | None = None,
 ) -> None:
     """Train from the newest checkpoint to the end, and leave `adapter/` and `metrics.json`.
 
     lengths: tokens of each row, for batches of like length. make: (arguments, training set, callback) → TRL's trainer. counts: what
-    `metrics.json` tells of the rows. last: further figures, taken when the weights are written.
+    `metrics.json` tells of the rows. last: further figures, taken when the weights are written. look: at each checkpoint; else at what it says.
 
     Raises:
         Stopped: it was asked to stop, and has saved.
@@ -44,7 +46,7 @@ def finetune(
     checkpoint = folder.latest_checkpoint()
     start = folder.checkpoint_step()
     folder.rewind_progress(start)
-    callback = FolderCallback(folder, stopping)
+    callback = FolderCallback(folder, stopping, look or speaking(job, folder, tokenizer))
     trainer = make(arguments(job, config, folder), kept(rows, folder, "train"), callback)
     trainer.create_model_card = lambda *_, **__: None  # the platform writes its own card, with the data and the figures
     batches = config.steps * config.accumulate

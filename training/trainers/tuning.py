@@ -14,8 +14,9 @@ from games.prompts import STYLES, is_it_correct
 from training.trainers.base import Stopping, say
 from training.trainers.chat import chatting
 from training.trainers.config import ConfigError
-from training.trainers.folder import Folder, FolderError
+from training.trainers.folder import QUESTIONS, Folder, FolderError
 from training.trainers.judging import Head, calibrate, rows_of, train_probe
+from training.trainers.looking import Look, measured
 from training.trainers.loop import finetune, fitting
 from training.trainers.weights import load_model, lora, prepare
 
@@ -82,7 +83,27 @@ def train_judge(job: dict[str, Any], config: Config, folder: Folder, stopping: S
         make=make,
         counts={"answers": len(short), "answers_too_long": len(rows) - len(short), "right": sum(row["label"] for row in short)},
         last=last,
+        look=_look_at(folder, config, tokenizer, style, options),
     )
+
+
+def _look_at(folder: Folder, config: Config, tokenizer: Any, style: str, options: list[int]) -> Look:
+    """What the judge makes of an answer to each question that is looked at."""
+    asked = {row["text"] for row in folder.rows(QUESTIONS, ("text",))}
+    answered = {row["text"]: encode(row, tokenizer, style) for row in rows_of(folder, "validation.jsonl") if row["text"] in asked}
+    rows = [row for row in answered.values() if len(row["asked"]) <= config.max_length]
+
+    def look(model: Any) -> dict[str, Any]:
+        batches = [rows[start : start + config.batch_size] for start in range(0, len(rows), config.batch_size)]
+        sure = []
+        with torch.no_grad():
+            for batch in batches:
+                inputs = _batch(batch, tokenizer.pad_token_id or 0, by_prompt=config.variant == "lora-prompt")
+                inputs = {name: values.to(model.device) for name, values in inputs.items()}
+                sure += judgment(model, inputs, options).softmax(-1)[:, 1].tolist()
+        return measured("computed", sure, [bool(row["label"]) for row in rows])
+
+    return look
 
 
 def option_tokens(tokenizer: Any, chats: bool) -> list[int]:
@@ -161,6 +182,15 @@ DIVERGENCES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | No
 """Of (tuned, frozen) log-probabilities, one number a token."""
 
 
+def judgment(model: Any, inputs: dict[str, Any], options: list[int]) -> torch.Tensor:
+    """(rows, 2): logits of wrong and right."""
+    head = getattr(model, "head", None)
+    out = model(input_ids=inputs["judged"], attention_mask=inputs["judged_mask"], output_hidden_states=head is not None)
+    states = out.logits[:, :, options] if head is None else out.hidden_states[-1]
+    last = states[torch.arange(len(states)), inputs["judged_mask"].sum(1) - 1].float()
+    return last if head is None else head(last)
+
+
 class Tuner(Trainer):
     """Cross-entropy on right or wrong, and the divergence to the frozen model on what was said."""
 
@@ -170,18 +200,10 @@ class Tuner(Trainer):
         self.model_accepts_loss_kwargs = False  # the loss is a mean over its batch, so that Transformers has to average the accumulated ones
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
-        loss = F.cross_entropy(self._judgment(model, inputs), inputs["labels"])
+        loss = F.cross_entropy(judgment(model, inputs, self.options), inputs["labels"])
         if self.keep is not None and self.keep_weight:
             loss = loss + self.keep_weight * self._divergence(model, inputs)
         return (loss, {}) if return_outputs else loss
-
-    def _judgment(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
-        """(rows, 2): logits of wrong and right."""
-        head = getattr(model, "head", None)
-        out = model(input_ids=inputs["judged"], attention_mask=inputs["judged_mask"], output_hidden_states=head is not None)
-        states = out.logits[:, :, self.options] if head is None else out.hidden_states[-1]
-        last = states[torch.arange(len(states)), inputs["judged_mask"].sum(1) - 1].float()
-        return last if head is None else head(last)
 
     def _divergence(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         from trl.trainer.utils import use_adapter
