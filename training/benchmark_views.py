@@ -8,16 +8,19 @@ from typing import Any
 
 from django.contrib.admin.views.decorators import staff_member_required
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from training import run_views
 from training.benchmark import folder
+from training.benchmark.reading import SHOWS, Beside
 from training.models import Benchmark
 
 ROWS_A_PAGE = 50
+ANSWERS_A_PAGE = 20
 FILES = {
     "report.json": "Everything as JSON",
     "table.csv": "The tables as CSV",
@@ -38,10 +41,41 @@ def benchmarks(request: HttpRequest) -> HttpResponse:
 @never_cache
 def benchmark(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Benchmark.objects.select_related("base", "listener"), pk=pk)
-    shown: dict[str, Any] = {"benchmark": row, "files": FILES, "runs": row.runs.select_related("speaker").order_by("pk")}
+    now = row.training_now
+    shown: dict[str, Any] = {"benchmark": row, "files": FILES, "runs": row.runs.select_related("speaker").order_by("seed", "pk"), "run": now}
+    shown["last"] = run_views.last(now) if now else None
     if row.result:
         shown |= folder.context(row.result, lambda name: reverse("training:benchmark-picture", args=[pk, name]))
     return render(request, "training/benchmark.html", shown)
+
+
+@require_safe
+@staff_member_required
+@never_cache
+def benchmark_progress(request: HttpRequest, pk: int) -> JsonResponse:
+    """The curves of the training that is going on, and which one that is (null: none)."""
+    now = get_object_or_404(Benchmark.objects.defer("result"), pk=pk).training_now
+    lines = run_views.thin(run_views.progress(now), run_views.POINTS) if now else []
+    return JsonResponse({"run": now.pk if now else None, "lines": lines})
+
+
+@require_safe
+@staff_member_required
+@never_cache
+def benchmark_answers(request: HttpRequest, pk: int, run: int) -> HttpResponse:
+    """What a trained speaker said beside its base. `?show=` a key of `SHOWS`, `?dataset=` one of the benchmark's."""
+    row = get_object_or_404(Benchmark.objects.select_related("base", "listener").defer("result"), pk=pk)
+    trained = get_object_or_404(row.runs.select_related("speaker").filter(speaker__isnull=False), pk=run)
+    dataset, show = request.GET.get("dataset") or row.datasets[0], request.GET.get("show") or "all"
+    if dataset not in row.datasets or show not in SHOWS:
+        raise Http404(f"Give a dataset of {', '.join(row.datasets)} and show of {', '.join(SHOWS)}.")
+    beside = Beside(row, trained, dataset)
+    found = {key: beside.shown(key) for key in SHOWS}
+    page = Paginator(found[show], ANSWERS_A_PAGE).get_page(request.GET.get("page"))
+    shown = {"benchmark": row, "run": trained, "speaker": trained.speaker, "dataset": dataset, "show": show, "page": page}
+    shown |= {"shows": [{"key": key, "words": words, "count": len(found[key])} for key, (words, _) in SHOWS.items()]}
+    shown |= {"heard": beside.is_heard, "played": len(beside.games) == 2, "questions": beside.said(list(page.object_list))}
+    return render(request, "training/benchmark_answers.html", shown)
 
 
 @require_safe

@@ -89,7 +89,7 @@ class StartBenchmarkForm(StartForm):
     split = forms.ChoiceField(choices=Split, initial=Split.TEST)
     hold_out = forms.CharField(
         required=False,
-        help_text="Relations that no method learns anything of, for example: capital, currency. They are looked at as a split of their own.",
+        help_text="Relations that no method learns anything of, for example: countries/capital, films/year. Looked at as a split of their own.",
     )
     listener = forms.ModelChoiceField(Listener.objects.exclude(kind=Listener.Kind.HUMAN))
     seeds = forms.IntegerField(min_value=1, max_value=20, initial=3, help_text="Turns of everything: samples, training, evaluation.")

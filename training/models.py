@@ -172,6 +172,11 @@ class Benchmark(Job):
         return reverse("training:benchmark", args=[self.pk])
 
     @property
+    def training_now(self) -> TrainingRun | None:
+        """The training that is going on for it, if one is."""
+        return None if self.is_over else self.runs.filter(state=Job.State.RUNNING).order_by("-started_at").first()
+
+    @property
     def queue(self) -> str:
         return self.base.queue
 

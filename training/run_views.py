@@ -33,8 +33,7 @@ def runs(request: HttpRequest) -> HttpResponse:
 @never_cache
 def run(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(TrainingRun.objects.select_related("base", "pair_set", "speaker"), pk=pk)
-    lines = progress(row)
-    return render(request, "training/run.html", {"run": row, "log": log_tail(row), "last": lines[-1] if lines else None})
+    return render(request, "training/run.html", {"run": row, "log": log_tail(row), "last": last(row)})
 
 
 @require_safe
@@ -49,6 +48,11 @@ def run_progress(request: HttpRequest, pk: int) -> JsonResponse:
 def progress(row: TrainingRun) -> list[dict[str, Any]]:
     """What the trainer has logged; nothing if it has not begun. Each line has `step`, and of `loss`, `margin`, `accuracy` … what was measured."""
     return Folder(settings.DATA_DIR / row.folder).progress() if row.folder else []
+
+
+def last(row: TrainingRun) -> dict[str, Any] | None:
+    """The newest line with a loss."""
+    return next((line for line in reversed(progress(row)) if "loss" in line), None)
 
 
 def log_tail(row: TrainingRun) -> str:

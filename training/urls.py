@@ -29,6 +29,8 @@ comparison_urls = [
 benchmark_urls = [
     path("", benchmark_views.benchmarks, name="benchmarks"),
     path("<int:pk>/", benchmark_views.benchmark, name="benchmark"),
+    path("<int:pk>/progress.json", benchmark_views.benchmark_progress, name="benchmark-progress"),
+    path("<int:pk>/answers/<int:run>/", benchmark_views.benchmark_answers, name="benchmark-answers"),
     path("<int:pk>/pictures/<slug:name>.svg", benchmark_views.benchmark_picture, name="benchmark-picture"),
     path("<int:pk>/files/<str:kind>", benchmark_views.benchmark_file, name="benchmark-file"),
 ]

@@ -365,6 +365,30 @@ def test_what_recalibrates_the_base_is_fitted_without_the_held_out_relations(wor
     assert len(names) == 2 and "p-true-isotonic" in names
 
 
+def test_a_seed_whose_training_was_stopped_is_held_against_the_base_of_the_others():
+    base = [scene("base", LISTENER, seed, skill=0.1 * seed) for seed in range(3)]
+    rows = table([*base, scene("lacie", LISTENER, 2, skill=0.5)], resamples=50)
+    assert rows[1]["seeds"] == 1
+    assert rows[1]["against"]["auroc"]["value"] == pytest.approx(rows[1]["auroc"]["value"] - rows[0]["auroc"]["each"][2])
+
+
+@pytest.mark.train
+@pytest.mark.slow
+def test_one_training_that_is_stopped_is_left_out_and_the_benchmark_goes_on(world, tiny, settings):
+    settings.JOB_HEARTBEAT_SECONDS = 0.1
+    make_answers(tiny, world, "train")
+    job = start_benchmark(**{**world, "base": tiny, "methods": ["truthful", "lacie"], "seeds": 1, "settings": {**SMALL, "steps": 300}})
+
+    def stop(done: int, total: int, message: str) -> None:
+        if "training truthful" in message and "loss" in message:
+            TrainingRun.objects.get(method="truthful").request_cancel()
+
+    result = run_in_foreground(job, on_progress=stop).result
+    assert {row["method"] for row in result["rows"]} == {"base", "lacie"}
+    assert [(one["method"], one["seed"]) for one in result["stopped"]] == [("truthful", 0)]
+    assert dict(job.runs.values_list("method", "state")) == {"truthful": "cancelled", "lacie": "done"}
+
+
 @pytest.mark.train
 @pytest.mark.slow
 def test_nothing_is_trained_twice(world, tiny):

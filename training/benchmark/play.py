@@ -20,7 +20,7 @@ from django.db import transaction
 
 from games import estimate, play
 from games.foreground import in_foreground
-from games.jobs import Lease, LeaseLost
+from games.jobs import Cancelled, Lease, LeaseLost
 from games.metrics import Outcomes
 from games.models import Dataset, Game, Listener, Speaker, Split
 from training import pairs, runner
@@ -139,7 +139,7 @@ def run(job: Benchmark, lease: Lease, on_progress: Report | None = None) -> None
         stage.tell(place, len(steps), step.says)
         step.do()
     stage.tell(len(steps), len(steps), "intervals")
-    found = {**_settings(job), "rows": table(stage.scenes, stage.picks), "cost": _cost(stage.runs)}
+    found = {**_settings(job), "rows": table(stage.scenes, stage.picks), "cost": _cost(stage.runs), "stopped": stage.stopped}
     with transaction.atomic():
         if not lease.holds():
             raise LeaseLost(f"{job} has been taken over; attempt {lease.attempt} stops.")
@@ -208,6 +208,8 @@ class Stage:
         self.runs: list[tuple[str, TrainingRun]] = []
         "By the entry's name."
         self.speakers: dict[tuple[str, int], Speaker] = {}
+        self.stopped: list[dict[str, Any]] = []
+        "Trainings that somebody stopped: the table is made without them."
 
     def steps(self) -> list[Step]:
         seeds = range(self.job.seeds)
@@ -242,8 +244,14 @@ class Stage:
 
     def _train(self, name: str, entry: Entry, seed: int) -> None:
         run = self._run(entry, seed)
+        self.job.runs.add(run)
         if run.state != TrainingRun.State.DONE:
-            run = runner.run_in_foreground(run, on_progress=self._inner(f"seed {seed}: training {name}"))
+            try:
+                run = runner.run_in_foreground(run, on_progress=self._inner(f"seed {seed}: training {name}"))
+            except Cancelled:
+                self.lease.write()  # raises if it is the benchmark that was stopped
+                self.stopped.append({"method": name, "seed": seed, "run": run.name})
+                return
         assert run.speaker is not None, f"{run} is done and has made no speaker"  # noqa: S101  # the runner publishes before it finishes
         self.runs.append((name, run))
         self.speakers[name, seed] = run.speaker
@@ -301,8 +309,14 @@ class Stage:
 
     # Looking
 
+    def _speaker(self, name: str, seed: int) -> Speaker | None:
+        """Whom this entry looks at; None where its training was stopped."""
+        return self.speakers.get((name, seed)) if self.entries[name].method else self.job.base
+
     def _look(self, name: str, look: Look, dataset: Dataset, seed: int) -> None:
-        speaker = self.speakers.get((name, seed), self.job.base)
+        speaker = self._speaker(name, seed)
+        if speaker is None:
+            return
         tell = self._inner(f"{name} on {dataset}, seed {seed}")
         if look.kind == "listener":
             game = game_of(speaker=speaker, dataset=dataset, split=self.job.split, samples=1, seed=seed)
@@ -333,7 +347,9 @@ class Stage:
         return {split: relations for split, relations in found.items() if relations}
 
     def _pairwise(self, name: str, dataset: Dataset, seed: int) -> None:
-        speaker = self.speakers.get((name, seed), self.job.base)
+        speaker = self._speaker(name, seed)
+        if speaker is None:
+            return
         game = game_of(speaker=speaker, dataset=dataset, split=self.job.split, samples=SAMPLES, seed=seed)
         play_out(game, self._inner(f"{name} on {dataset}, seed {seed}: pairs of questions"))
         voice = estimate.scorer(game)

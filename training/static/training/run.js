@@ -1,4 +1,4 @@
-// Draws the curves of one training run, and again whenever its row changes ("job:changed", from games/live.js).
+// Draws the curves of one training run (of a benchmark: the one that goes on), and again whenever its row changes ("job:changed", from games/live.js).
 "use strict";
 
 const curves = document.querySelector("[data-curves]");
@@ -19,12 +19,18 @@ function chart(canvas) {
     data: { datasets: [{ data: [], borderColor: line, borderWidth: 2, pointRadius: 0, pointHitRadius: 8 }] },
     options: {
       animation: false, maintainAspectRatio: false, parsing: false, plugins: { legend: { display: false } },
-      scales: { x: { type: "linear", ...scale("step") }, y: scale(canvas.dataset.curve) },
+      scales: { x: { type: "linear", ...scale("step") }, y: scale(canvas.dataset.title) },
     },
   });
 }
 
-function draw({ lines, log: text }) {
+const HEARD = { listener: "what a listener takes from it", stated: "what the speaker states", computed: "what is computed from it" };
+
+function draw({ run, lines, log: text }) {
+  if (run !== undefined && String(run ?? "") !== curves.dataset.run) {
+    window.location.reload();
+    return;
+  }
   curves.hidden = lines.length === 0;
   for (const canvas of curves.querySelectorAll("canvas")) {
     const name = canvas.dataset.curve;
@@ -37,11 +43,16 @@ function draw({ lines, log: text }) {
     charts.get(name).update();
     canvas.setAttribute("aria-label", `${name} by step: ${points[0].y.toFixed(3)} at step ${points[0].x}, ${points.at(-1).y.toFixed(3)} at step ${points.at(-1).x}`);
   }
-  if (lines.length) {
-    const last = lines.at(-1);
+  const looks = lines.filter((line) => line.heard);
+  for (const note of curves.querySelectorAll("[data-heard]")) {
+    note.textContent = looks.length ? `(${HEARD[looks[0].heard]}, ${looks.at(-1).answers} answers)` : "";
+  }
+  const last = lines.findLast((line) => Number.isFinite(line.loss));
+  if (last) {
     const parts = ["loss", "margin"].filter((name) => Number.isFinite(last[name])).map((name) => `${name === "margin" ? "reward margin" : name} ${last[name].toFixed(3)}`);
     document.querySelector("[data-curves-note]").textContent = `${[`At step ${last.step}`, ...parts].join(", ")}.`;
   }
+  if (!log) return;
   const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
   log.textContent = text || "Nothing yet.";
   if (atEnd) log.scrollTop = log.scrollHeight;
@@ -62,5 +73,5 @@ dark.addEventListener("change", () => {
   charts.clear();
   refresh();
 });
-log.scrollTop = log.scrollHeight;
+if (log) log.scrollTop = log.scrollHeight;
 refresh();
