@@ -9,7 +9,7 @@ from django import forms
 from annotations.building import setup
 from annotations.console.forms import REFUSALS
 from annotations.models import AttentionCheck, Study
-from games.models import Game, Speaker
+from games.models import Game, Speaker, Split
 
 
 def answered_sets() -> list[tuple[str, str]]:
@@ -83,6 +83,15 @@ def _arms_of(study: Study) -> dict[str, Any]:
         "others": [arm.speaker_id for arm in arms[1:]],
         "live": [arm.speaker_id for arm in arms if arm.is_live],
     }
+
+
+def arms_with(name: str) -> dict[str, Any]:
+    """What is chosen already for somebody who comes with a speaker: it, against what it was trained from. Empty: it has answered nothing."""
+    done = Game.objects.filter(speaker__name=name, state=Game.State.DONE).select_related("speaker", "dataset")
+    game = done.filter(split=Split.TEST).order_by("-pk").first() or done.order_by("-pk").first()
+    if game is None:
+        return {}
+    return {"questions": f"{game.dataset.name}/{game.split}", "base": game.speaker.parent_id, "others": [game.speaker_id]}
 
 
 def _newest_game(speaker: Speaker, dataset: str, split: str) -> Game | None:

@@ -40,6 +40,10 @@ def create(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm(MAY_CREATE):
         raise PermissionDenied("Creating studies needs the permission 'Can add study', which an administrator gives.")
     form = row_forms.CreateForm(request.POST if request.method == "POST" else None)
+    if name := request.GET.get("speaker"):
+        form.initial = row_forms.arms_with(name)
+        if not form.initial:
+            messages.error(request, f"There is no speaker {name[:100]!r} that has answered questions. Play a game with it first, or choose others.")
     if request.method == "POST" and form.is_valid():
         study = form.create(owner=user_of(request), seed=secrets.randbelow(2**31))
         if study is not None:

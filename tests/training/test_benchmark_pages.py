@@ -157,6 +157,13 @@ def test_what_is_not_there_is_not_found(staff, benchmark, answers, query):
     assert staff.get(reverse("training:benchmark-answers", args=[benchmark.pk, going.pk])).status_code == 404
 
 
+def test_a_trained_speaker_is_one_click_from_a_study_for_those_who_may_make_one(staff, client, benchmark, answers):
+    link = f"{reverse('console:create')}?speaker=lacie-0"
+    assert link in page(staff, answers) and link in page(staff, benchmark.get_absolute_url())
+    client.force_login(User.objects.create_user("reader", is_staff=True))
+    assert link not in page(client, answers) and link not in page(client, benchmark.get_absolute_url())
+
+
 def test_only_staff_reads_them(client, benchmark, answers):
     for address in (answers, reverse("training:benchmark-progress", args=[benchmark.pk])):
         assert client.get(address).status_code == 302

@@ -9,6 +9,7 @@ from django.test import Client
 from annotations.building import setup
 from annotations.console.sections import SECTIONS
 from annotations.models import ArmUtterance, Assignment, Participant, Study
+from games.models import Speaker
 from tests.annotations.building.test_setup import World
 from tests.factories import make_check, make_open_study
 from tests.queries import queries_of
@@ -48,6 +49,19 @@ def test_a_study_is_made_of_two_speakers_and_belongs_to_who_made_it(world: World
     study = Study.objects.get()
     assert (study.state, str(study.owner)) == ("draft", "admin")
     assert [(arm.speaker, arm.is_live, arm.shown.count()) for arm in study.arms.all()] == [(base, False, 12), (other, True, 12)]
+
+
+def test_who_comes_with_a_speaker_finds_it_chosen_against_what_it_was_trained_from(world: World, admin_client: Client) -> None:
+    base, other = world.speakers
+    Speaker.objects.filter(pk=other.pk).update(parent=base)
+    answer = save(admin_client, f"/studies/new/?speaker={other.name}", name="trivia")
+    assert answer.headers["Location"] == "/studies/trivia/"
+    assert [arm.speaker for arm in Study.objects.get().arms.all()] == [base, other]
+
+
+def test_a_speaker_that_has_answered_nothing_is_said_to_be_none_to_choose(admin_client: Client) -> None:
+    page = admin_client.get("/studies/new/?speaker=nobody")
+    assert page.status_code == 200 and "There is no speaker &#x27;nobody&#x27; that has answered questions" in page.content.decode()
 
 
 @pytest.mark.parametrize(
