@@ -10,12 +10,14 @@ from typing import Any
 
 from csp.constants import SELF, UNSAFE_INLINE
 from csp.decorators import csp_update
+from django.conf import settings
 from django.urls import include, path
 from drf_spectacular.utils import extend_schema, inline_serializer
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from knox import views as knox
 from rest_framework import serializers
 from rest_framework.authentication import BasicAuthentication
+from rest_framework.exceptions import Throttled
 from rest_framework.permissions import IsAdminUser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -33,6 +35,13 @@ class LoginView(knox.LoginView):
 
     authentication_classes = (BasicAuthentication,)
     permission_classes = (IsAdminUser,)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """An account that has to wait is told so, and not that its password is wrong."""
+        if getattr(self.request, "axes_locked_out", False):
+            exc = Throttled(wait=settings.AXES_COOLOFF_TIME.total_seconds(), detail="Too many wrong passwords for this account from your address.")
+        response: Response = super().handle_exception(exc)
+        return response
 
     @extend_schema(request=None, responses=TOKEN)
     def post(self, request: Request, format: str | None = None) -> Response:

@@ -61,6 +61,20 @@ def secret_key_is_secret(app_configs: Sequence[AppConfig] | None, **_: Any) -> l
 
 
 @register
+def passwords_cannot_be_tried_out(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    foreign = sorted(set(settings.ALLOWED_HOSTS) - LOCAL_HOSTS)
+    if settings.LOGIN_FAILURES > 0 or not foreign:
+        return []
+    return [
+        Warning(
+            f"LOGIN_FAILURES is {settings.LOGIN_FAILURES} while ALLOWED_HOSTS names {', '.join(foreign)}: strangers may try passwords without end.",
+            hint="Unset LOGIN_FAILURES (10 wrong ones, then a wait), or limit tries at the proxy.",
+            id="lacie.W003",
+        )
+    ]
+
+
+@register
 def bundled_speaker_is_there(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     if any(BASE_SPEAKER.glob("*.safetensors")):
         return []

@@ -3,6 +3,7 @@
 `docs/settings.md` has a heading for each name that is read here.
 """
 
+from datetime import timedelta
 from pathlib import Path
 
 from csp.constants import SELF
@@ -53,6 +54,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_htmx",
     "csp",
+    "axes",
     "django_tasks",
     "django_tasks_db",
     "lacie_platform.apps.PlatformConfig",
@@ -71,6 +73,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
     "lacie_platform.static_files.StaticFiles",  # last: being synchronous, it keeps all above it in one thread
 ]
 
@@ -133,6 +136,20 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 LOGIN_URL = "admin:login"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+
+# So many wrong passwords for one account from one address, and it has to wait there. By both: nobody can lock somebody else out from elsewhere.
+LOGIN_FAILURES = env.int("LOGIN_FAILURES", 10)
+AXES_ENABLED = LOGIN_FAILURES > 0
+AXES_FAILURE_LIMIT = LOGIN_FAILURES
+AXES_COOLOFF_TIME = timedelta(minutes=env.float("LOGIN_WAIT_MINUTES", 15.0))
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_TEMPLATE = "429.html"
+AXES_ENABLE_ADMIN = False
+AXES_DISABLE_ACCESS_LOG = True  # of who signed in, from where: nobody here needs it
+AXES_VERBOSE = False
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -41,6 +41,12 @@ def test_a_secret_key_that_can_be_guessed_is_named_but_not_shown(key, expected):
         assert all(key not in str(message) for message in found)
 
 
+@pytest.mark.parametrize(("failures", "hosts", "expected"), [(10, ["*"], []), (0, ["localhost"], []), (0, ["lab.example.org"], ["lacie.W003"])])
+def test_a_login_without_a_limit_is_warned_of_where_strangers_come(failures, hosts, expected):
+    with override_settings(LOGIN_FAILURES=failures, ALLOWED_HOSTS=hosts):
+        assert ids(checks.passwords_cannot_be_tried_out(None)) == expected
+
+
 def test_a_checkout_without_the_base_speaker_is_warned(tmp_path, monkeypatch):
     monkeypatch.setattr(checks, "BASE_SPEAKER", tmp_path)
     assert ids(checks.bundled_speaker_is_there(None)) == ["lacie.W001"]
