@@ -18,6 +18,8 @@ from annotations.protocol import Protocol
 from games.models import Judgment
 
 ATTENTION, KNEW_IT, TOO_FAST, TOO_LATE = "attention", "knew it", "too fast", "too late"
+GIVEN_AWAY = "given to another"
+"""The answer came when its place had been given back and judged by somebody else; a fact of that moment, which no rule derives again."""
 REASONS = (ATTENTION, KNEW_IT, TOO_FAST, TOO_LATE)
 RULES = ("", *REASONS)
 

@@ -251,6 +251,10 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
     def open(self) -> Self:
         return self.filter(answered_at__isnull=True)
 
+    def held(self) -> Self:
+        """Open, and not given back: what keeps others from having it."""
+        return self.open().filter(released_at__isnull=True)
+
     def answered(self) -> Self:
         return self.filter(answered_at__isnull=False)
 
@@ -267,7 +271,8 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
 
 
 class Assignment(models.Model):
-    """One utterance, or one attention check, given to one person, in one place of their session. Released ones are deleted: nothing was said."""
+    """One utterance, or one attention check, given to one person, in one place of their session. What is given back is deleted, but for the
+    round that they have before them: its answer may be on its way on a bad line."""
 
     class Source(models.TextChoices):
         FIXED = "fixed"
@@ -292,6 +297,8 @@ class Assignment(models.Model):
     note = models.TextField(blank=True)
     shown_at = models.DateTimeField(null=True, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
+    released_at = models.DateTimeField(null=True, blank=True)
+    "When its place was given back, because there was no sign of the person; an answer that comes after that takes it again if it is still free."
 
     objects = AssignmentQuerySet.as_manager()
 

@@ -71,7 +71,7 @@ JUDGMENTS: tuple[Column, ...] = (
         "excluded",
         "Why the judgment is not used.",
         _judged("excluded"),
-        values="attention, knew it, too fast, too late, or a manager's words; empty: it is used",
+        values="attention, knew it, too fast, too late, given to another, or a manager's words; empty: it is used",
     ),
     Column("source", "Where the text came from.", lambda row: row.source, values=", ".join(Assignment.Source.values)),
 )

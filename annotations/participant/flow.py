@@ -172,6 +172,9 @@ def answer(
 ) -> Round | None:
     """Save the verdict on the round at this position; what is returned is the next one. The first verdict stands: sending another changes nothing.
 
+    One that comes when the round has been given back, after hours without a line, counts if its place is still free; else it is stored, credited and
+    left out (`exclusion.GIVEN_AWAY`).
+
     `participant` is as it was read for this request. Five statements: the round with its successor, the judgment, and three rows stamped.
 
     Raises:
@@ -204,6 +207,7 @@ def answer(
     elif row.utterance is None:
         raise NotShown  # a live answer that has not come yet
     else:
+        is_free = row.released_at is None or participant.is_preview or material.take_back(row)
         judgment = Judgment.objects.create(
             utterance=row.utterance,
             listener_id=_heard_as(participant),
@@ -214,12 +218,14 @@ def answer(
             convincing=convincing,
             probability=probability(accepted, confidence),
             response_ms=min(max(0, round(seconds * 1000)), MAX_MS),
-            excluded=exclusion.at_answer(participant.study.rules, seconds=seconds, knew_answer=knew_answer),
+            excluded=exclusion.at_answer(participant.study.rules, seconds=seconds, knew_answer=knew_answer) if is_free else exclusion.GIVEN_AWAY,
         )
         Assignment.objects.filter(pk=row.pk).update(judgment=judgment, **stamp)
     Participant.objects.filter(pk=participant.pk).update(seen_at=now, failed_checks=F("failed_checks") + failed)
     if following is not None:
         return _shown(following, now)
+    if row.released_at is not None:
+        return None  # what was to come went back with it: `arrive` draws again
     if _take(participant, Step.ROUNDS):
         _go_on(participant, now)
     return None
@@ -304,7 +310,7 @@ def arrive(participant: Participant, now: dt.datetime | None = None) -> None:
     Participant.objects.filter(pk=participant.pk).update(seen_at=now)
     at_rounds = participant.step == Step.ROUNDS and not participant.outcome
     is_open = participant.study.state == Study.State.OPEN or participant.is_preview
-    if at_rounds and is_open and not participant.assignments.open().exists():
+    if at_rounds and is_open and not participant.assignments.held().exists():
         _give_rounds(participant, now)
 
 

@@ -82,23 +82,41 @@ def release(*, study: Study, now: dt.datetime) -> int:
     gone = ~Q(outcome=Participant.Outcome.UNDER_WAY)
     if minutes:
         gone |= Q(last_seen__lt=now - dt.timedelta(minutes=minutes))
-    holding = Assignment.objects.open().filter(participant=OuterRef("pk"))
+    holding = Assignment.objects.held().filter(participant=OuterRef("pk"))
     found = study.participants.alias(last_seen=last_seen).filter(gone, Exists(holding))
     return sum(_give_back_if(pk, found) for pk in list(found.order_by("pk").values_list("pk", flat=True)))
 
 
 @transaction.atomic
 def give_back(*, participant: Participant) -> int:
-    """Delete the open assignments of one person; how many utterances others can have again. While they are just answering, nothing is deleted."""
+    """Give back what one person has open; how many utterances others can have again. While they are just answering, nothing is given back.
+
+    The round that they have before them stays theirs, without its place; of who is through with the study nothing does.
+    """
     _lock(participant)
-    rows = list(participant.assignments.open().select_for_update(skip_locked=True, of=("self",)).values_list("pk", "item_id"))
-    if len(rows) < participant.assignments.open().count():
+    theirs = participant.assignments.open() if participant.outcome else participant.assignments.held()
+    rows = list(theirs.select_for_update(skip_locked=True, of=("self",)).values_list("pk", "item_id"))
+    if len(rows) < theirs.count():
         return 0
     items = sorted(item for _, item in rows if item is not None)
-    Assignment.objects.filter(pk__in=[pk for pk, _ in rows]).delete()
+    given_back = Assignment.objects.filter(pk__in=[pk for pk, _ in rows])
+    if not participant.outcome:
+        given_back.filter(shown_at__isnull=False).update(released_at=timezone.now(), item=None)
+    given_back.filter(released_at__isnull=True).delete()
     _locked(items)
     ArmUtterance.objects.filter(pk__in=items).update(taken=F("taken") - 1)
     return len(items)
+
+
+def take_back(assignment: Assignment) -> bool:
+    """The place of a round that was given back, for its answer, which has come after all; False if others have had it. Called in a transaction."""
+    _lock(assignment.participant)
+    place = ArmUtterance.objects.filter(arm=assignment.arm_id, question=assignment.question_id, held_back="", taken__lt=F("wanted"))
+    if not place.update(taken=F("taken") + 1):
+        return False
+    item = ArmUtterance.objects.get(arm=assignment.arm_id, question=assignment.question_id)
+    Assignment.objects.filter(pk=assignment.pk).update(item=item)
+    return True
 
 
 @transaction.atomic
@@ -134,7 +152,7 @@ def _number(participant: Participant) -> None:
 def _arms_in_turn(study: Study, sequence: int) -> list[int]:
     """Fewest judgments first: those given and those open (what was given back no longer counts), and a session for each person not drawn for yet."""
     people = Participant.objects.filter(arm=OuterRef("pk"), began_at__isnull=True, is_preview=False, outcome=Participant.Outcome.UNDER_WAY)
-    rows = Assignment.objects.filter(arm=OuterRef("pk"), participant__is_preview=False)
+    rows = Assignment.objects.filter(arm=OuterRef("pk"), participant__is_preview=False).exclude(answered_at=None, released_at__isnull=False)
     given = study.arms.annotate(given=_count(rows, "arm"), coming=_count(people, "arm"), left=_count(_left(study), "arm"))
     by_arm = {arm.pk: arm.given + study.rules.rounds * arm.coming for arm in given}  # one statement: nobody is counted twice, or not at all
     has_some = {arm.pk: bool(arm.left) for arm in given}

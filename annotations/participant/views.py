@@ -134,6 +134,8 @@ def answer(request: HttpRequest, name: str) -> HttpResponse:
         following = None  # what follows says so
     if not _by_htmx(request):
         return redirect(participant.study)  # so that loading the page again sends nothing again
+    if following is None:
+        flow.arrive(participant)  # where the rest of the session went back to the others, it is drawn again
     context = pages.round_of(participant, following) if following else pages.of(participant, now=now)
     return render(request, context["part"], context)
 

@@ -117,5 +117,50 @@ def live() -> dict[str, Any]:
     return {"outcomes": outcomes}
 
 
+def late() -> dict[str, Any]:
+    """Late answers of people whose rounds were given back, while as many others are drawn those very places."""
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from annotations.models import ArmUtterance, Participant
+    from annotations.participant import flow, material
+    from tests.factories import make_open_study, make_participant
+
+    study = make_open_study(name="late", questions=PEOPLE // 2, rounds=1, arms=1, wanted=1)
+
+    def begun() -> Participant:
+        person = make_participant(study=study, step="rounds")
+        material.begin(participant=person)
+        return person
+
+    gone = [begun() for _ in range(PEOPLE // 2)]
+    for person in gone:
+        flow.current(person)
+    study.participants.update(seen_at=timezone.now() - timedelta(hours=3))
+    material.release(study=study, now=timezone.now())
+    new = [make_participant(study=study, step="rounds") for _ in gone]
+
+    def race(place: int) -> str:
+        if place % 2:
+            flow.answer(participant=Participant.objects.get(pk=gone[place // 2].pk), position=1, accepted=True)
+            return "answered"
+        try:
+            material.begin(participant=new[place // 2])
+        except material.Full:
+            return "full"
+        return "drawn"
+
+    came = at_once(race)
+    rows = [row for person in gone for row in person.assignments.select_related("judgment")]
+    items = ArmUtterance.objects.filter(arm__study=study)
+    return {
+        "came": came,
+        "late": sorted([row.item_id is not None, row.judgment.excluded] for row in rows),
+        "taken": [item.taken for item in items],
+        "held": [item.assignments.count() for item in items],
+    }
+
+
 if __name__ == "__main__":
     print(json.dumps(globals()[sys.argv[1]]()))  # noqa: T201  # this is its answer

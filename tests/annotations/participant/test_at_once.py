@@ -76,3 +76,11 @@ def test_an_answer_that_comes_when_it_is_decided_is_in_time_or_too_late_and_neve
     late = ["fallback", "late", "It's Lyon.", ["It's Lyon."]]
     outcomes = play("live")["outcomes"]
     assert all(outcome in (said, late) for outcome in outcomes), outcomes
+
+
+def test_late_answers_and_new_people_never_have_one_place_both_and_no_answer_is_lost(play):
+    came = play("late")
+    assert set(came["came"]) <= {"answered", "drawn", "full"}, came["came"]
+    assert len(came["late"]) == 6 and all(found in ([True, ""], [False, "given to another"]) for found in came["late"]), came["late"]
+    assert came["taken"] == came["held"] == [1] * 6
+    assert came["late"].count([True, ""]) + came["came"].count("drawn") == 6

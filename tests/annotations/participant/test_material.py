@@ -9,8 +9,11 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from annotations import exclusion
 from annotations.models import ArmUtterance, Assignment, Participant, Study
 from annotations.participant import flow, material
+from annotations.payments import ledger
+from games.models import Judgment
 from tests.factories import make_check, make_judgment, make_open_study, make_participant
 
 pytestmark = pytest.mark.django_db
@@ -268,3 +271,88 @@ def test_a_page_draws_again_for_who_comes_back_and_ends_the_session_of_who_finds
     ada.refresh_from_db()
     assert ada.outcome == Participant.Outcome.FINISHED
     assert bo.assignments.open().count() == 4
+
+
+# An answer on a bad line
+
+
+def offline(study: Study, answered: int = 2) -> Participant:
+    """Has answered some rounds and has the next before them; then there was no sign of them, and what they held was given back."""
+    ada = begun(study)
+    answer(ada, answered)
+    flow.current(ada)
+    leave(ada)
+    material.release(study=study, now=timezone.now())
+    return Participant.objects.select_related("study").get(pk=ada.pk)
+
+
+def test_the_round_before_a_silent_person_stays_theirs_without_its_place() -> None:
+    study = make_open_study(questions=10, rounds=10, wanted=1)
+    ada = offline(study)
+    [row] = ada.assignments.open()
+    assert (row.position, row.item, row.released_at is not None) == (3, None, True)
+    assert level(study) and material.release(study=study, now=timezone.now()) == 0
+    assert begun(study).assignments.count() == 10
+
+
+def test_an_answer_that_comes_hours_later_counts_where_its_place_is_free() -> None:
+    study = make_open_study(questions=10, rounds=4, wanted=1)
+    ada = offline(study)
+    flow.answer(participant=ada, position=3, accepted=True)
+    row = ada.assignments.get(position=3)
+    assert (row.judgment.excluded, row.item.taken) == ("", 1) and level(study)
+    assert row in Assignment.objects.for_results()
+
+
+def test_where_its_place_has_been_given_away_it_is_stored_paid_and_left_out() -> None:
+    study = make_open_study(questions=4, rounds=4, arms=1, wanted=1, protocol={"payment": {"bonus": 4, "score": "brier"}})
+    ada = offline(study)
+    begun(study)
+    flow.answer(participant=ada, position=3, accepted=True, confidence=1.0)
+    row = ada.assignments.get(position=3)
+    assert (row.judgment.excluded, row.item) == ("given to another", None) and level(study)
+    exclusion.settle(participant=ada)
+    row.judgment.refresh_from_db()
+    assert row.judgment.excluded == "given to another"  # and stays so
+    Participant.objects.filter(pk=ada.pk).update(outcome=Participant.Outcome.FINISHED)
+    without = Judgment.objects.filter(pk=row.judgment_id)
+    paid = ledger.owed(participant=Participant.objects.get(pk=ada.pk))
+    row.delete(), without.delete()
+    assert paid != ledger.owed(participant=Participant.objects.get(pk=ada.pk))
+
+
+def test_after_the_late_answer_the_rest_is_drawn_again_and_no_question_twice() -> None:
+    study = make_open_study(questions=14, rounds=10)
+    ada = offline(study)
+    assert flow.answer(participant=ada, position=3, accepted=True) is None
+    ada = Participant.objects.select_related("study").get(pk=ada.pk)
+    assert (ada.step, ada.outcome) == ("rounds", "")
+    flow.arrive(ada)
+    rows = list(ada.assignments.all())
+    assert [row.position for row in rows] == list(range(1, 11)) and len({row.question_id for row in rows}) == 10
+    assert level(study)
+
+
+def test_who_comes_back_first_finds_the_round_that_they_had_before_them() -> None:
+    study = make_open_study(questions=14, rounds=10)
+    ada = offline(study)
+    before = ada.assignments.open().get()
+    flow.arrive(ada)
+    shown = flow.current(ada)
+    assert shown is not None and (shown.position, shown.question, shown.total) == (3, str(before.question), 10)
+    following = flow.answer(participant=ada, position=3, accepted=True)
+    assert following is not None and following.position == 4 and level(study)
+
+
+def test_the_last_round_answered_late_ends_the_session() -> None:
+    study = make_open_study(questions=4, rounds=4)
+    ada = offline(study, answered=3)
+    flow.answer(participant=ada, position=4, accepted=True)
+    flow.arrive(ada)
+    assert Participant.objects.get(pk=ada.pk).outcome == Participant.Outcome.FINISHED
+
+
+def test_a_round_that_was_given_back_does_not_count_for_the_balance_of_the_arms() -> None:
+    study = make_open_study(questions=10, rounds=4, protocol={"design": "between"})
+    ada = offline(study, answered=0)
+    assert begun(study).arm_id == ada.arm_id  # the other arm has given out as few: its turn is the Latin square's

@@ -1,14 +1,17 @@
 """The pages of a study, by Django's client: what a person can do to them, and what they do not tell."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from annotations.models import Assignment, Participant, Study
+from annotations.participant import material
 from games.models import Judgment
 from tests.factories import make_open_study, make_session
 
@@ -355,3 +358,15 @@ def test_participants_get_no_navigation_and_staff_do(study: Study, ada: Client, 
     staff = admin_client.get("/").content.decode()
     assert "Log out" in staff
     assert 'href="/studies/"' in staff
+
+
+def test_an_answer_kept_over_hours_without_a_line_is_saved_and_the_session_goes_on(study: Study, ada: Client) -> None:
+    play(ada, "accept")
+    shown = ada.get("/s/trivia/").context["round"]
+    Participant.objects.update(seen_at=timezone.now() - timedelta(hours=3))
+    material.release(study=study, now=timezone.now())
+    response = answer(ada, shown.position, "reject", headers=HTMX)
+    assert response.status_code == 200 and response.context["round"].position == 3
+    saved = Assignment.objects.get(position=2)
+    assert str(saved.question) == shown.question and not saved.judgment.accepted and saved.judgment.excluded == ""
+    assert Assignment.objects.count() == 4
