@@ -109,9 +109,11 @@ def run(*, study: Study, url: str, plan: Plan, report: Callable[[int, int, str],
         BotError: bots cannot enter this study, or lack what they judge with.
     """
     names = links.mapping(study)
-    if names.token or names.platform == "panel":
+    if names.token:
         raise BotError(
-            f"Study '{study}' takes in only people with a signed link or token, which bots have none of. Try it in a copy with open links."
+            f"Study '{study}' takes in only holders of an entry token that its recruiting platform has signed. "
+            "The platform alone has the key for that; the study has the public half, which verifies and cannot sign. "
+            "Try it in a new version with another way in: open, or panel."
         )
     if unknown := set(plan.accept) - set(study.arms.values_list("name", flat=True)):
         raise BotError(f"Study '{study}' has no arm {', '.join(sorted(unknown))}. Its arms: {', '.join(study.arms.values_list('name', flat=True))}.")
@@ -123,8 +125,9 @@ def run(*, study: Study, url: str, plan: Plan, report: Callable[[int, int, str],
 
     def one(number: int) -> None:
         kind = plan.kinds[number % len(plan.kinds)]
-        link = f"{study.get_absolute_url()}?{names.label}=bot-{plan.seed}-{number}" if names.label else study.get_absolute_url()
-        bot = _Bot(study, url, link, plan, minds[kind], random.Random(f"{plan.seed}/bot/{number}"), checks, right)
+        bot = _Bot(
+            study, url, _link(study, f"bot-{plan.seed}-{number}"), plan, minds[kind], random.Random(f"{plan.seed}/bot/{number}"), checks, right
+        )
         walk = bot.walk()
         connection.close()
         with lock:
@@ -134,6 +137,14 @@ def run(*, study: Study, url: str, plan: Plan, report: Callable[[int, int, str],
     with ThreadPoolExecutor(max_workers=max(1, plan.parallel)) as pool:
         list(pool.map(one, range(plan.people)))
     return done
+
+
+def _link(study: Study, label: str) -> str:
+    """By which this bot comes in: with a label where the study asks for one, signed where it is the study's own panel's."""
+    names = links.mapping(study)
+    if names.platform == "panel":
+        return links.panel_link(study=study, label=label)
+    return f"{study.get_absolute_url()}?{names.label}={label}" if names.label else study.get_absolute_url()
 
 
 @dataclass
@@ -155,7 +166,7 @@ class _Bot:
         time.sleep(self.rng.random() * self.plan.spread)
         page = self._patiently(lambda: self.browser.get(self.link))
         while walk.judged < leaves_after:
-            form = next((form for form in page.forms if not form.action.endswith("/dismiss/")), None)
+            form = next((form for form in page.forms if not form.action.endswith(("/message/", "/language/"))), None)
             if form is None and not page.onward:
                 walk.ended = "at the end"
                 break

@@ -11,8 +11,9 @@ from annotations.bots import walking
 from annotations.bots.browser import Page
 from annotations.building import attention
 from annotations.models import Participant, Study
-from games.models import Judgment
-from tests.factories import make_check, make_open_study
+from games.listeners.learned import Acceptance
+from games.models import Judgment, Utterance
+from tests.factories import make_check, make_listener, make_open_study
 
 over_http = pytest.mark.django_db(transaction=True)
 
@@ -58,12 +59,52 @@ def test_who_drops_out_leaves_something_open(live_server: Any) -> None:
     assert not Participant.objects.filter(outcome="finished").exists()
 
 
+SURE, UNSURE = "It's Paris. I am absolutely certain.", "I'm not sure, but it might possibly be Lyon."
+KINDS = {
+    "honest": ((0.6, 1.0), (0.0, 0.5)),
+    "learned": ((0.0, 0.3), (0.7, 1.0)),
+    "gullible": ((0.7, 1.0), (0.7, 1.0)),
+    "random": ((0.2, 0.8), (0.2, 0.8)),
+    "careless": ((0.2, 0.8), (0.2, 0.8)),
+}
+"""Kind → the least and greatest share that it accepts of sure and of unsure answers, 20 of each: beyond three standard errors of what it should."""
+
+
+@over_http
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_accepts_what_its_kind_does(live_server: Any, kind: str) -> None:
+    study = make_open_study(rounds=20, questions=20)
+    for arm, text in zip(study.arms.all(), (SURE, UNSURE), strict=True):
+        Utterance.objects.filter(speaker=arm.speaker).update(text=text)
+    contrary = Acceptance().fit([SURE, UNSURE] * 40, [False, True] * 40)  # hears the opposite of the lexicon
+    make_listener(kind="learned", config={"model": contrary.as_json()})
+    walk(live_server, study, kinds=(kind,), seed=1)
+    for text, (least, greatest) in zip((SURE, UNSURE), KINDS[kind], strict=True):
+        accepted = list(Judgment.objects.filter(utterance__text=text).values_list("accepted", flat=True))
+        assert len(accepted) == 20 and least <= sum(accepted) / 20 <= greatest, (kind, text, sum(accepted))
+
+
 @over_http
 def test_the_careless_fail_their_attention_checks(live_server: Any) -> None:
     study = make_open_study(rounds=3, protocol={"steps": {"attention": 1}})
     make_check(study=study)
     walk(live_server, study, kinds=("careless",))
     assert set(Participant.objects.values_list("failed_checks", flat=True)) == {1}
+
+
+@over_http
+@pytest.mark.parametrize("recruiting", [{"platform": "panel"}, {"platform": "prolific"}])
+def test_where_people_come_by_a_label_or_a_signed_link_bots_do_too(live_server: Any, recruiting: dict[str, str]) -> None:
+    study = make_open_study(rounds=2, protocol={"recruiting": recruiting})
+    assert [each.ended for each in walk(live_server, study, seed=3)] == ["at the end"] * 2
+    assert set(study.identities.values_list("label", "participant__is_bot")) == {("bot-3-0", True), ("bot-3-1", True)}
+
+
+@pytest.mark.django_db
+def test_where_a_platform_signs_tokens_it_is_said_why_bots_cannot_enter() -> None:
+    study = make_open_study(protocol={"recruiting": {"platform": "prolific", "token": "prolific_token", "audience": "lab.example.org"}})
+    with pytest.raises(walking.BotError, match="The platform alone has the key"):
+        walking.run(study=study, url="http://127.0.0.1:9", plan=walking.Plan())
 
 
 @pytest.mark.django_db
