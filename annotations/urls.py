@@ -17,6 +17,7 @@ study_urls = [
     path("", views.study, name="study"),
     path("consent/", views.consent, name="consent"),
     path("answer/", views.answer, name="answer"),
+    path("language/", views.language, name="language"),
     path("message/", views.dismiss, name="dismiss"),
     path("results/", results.results, name="results"),
     path("results/look/", results.look, name="look"),

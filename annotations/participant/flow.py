@@ -301,6 +301,12 @@ def dismiss(*, participant: Participant, message: str) -> None:
     Participant.objects.filter(pk=participant.pk, message=message).update(message="")
 
 
+def speak(*, participant: Participant, language: str) -> None:
+    """From now on the pages are in this language; the place in the session stays. A language that the study does not have changes nothing."""
+    if language in participant.study.rules.languages:
+        Participant.objects.filter(pk=participant.pk).update(language=language)
+
+
 def arrive(participant: Participant, now: dt.datetime | None = None) -> None:
     """A page is being loaded: note the sign of life, and draw the rounds of somebody who has come to them, or whose own went back to the others.
 

@@ -50,7 +50,8 @@ def measures(asked: Measures, language: str) -> tuple[Measure, ...]:
 def frame(study: Study, language: str) -> dict[str, Any]:
     """What every page of a study needs."""
     shown = language if language in texts.languages() else "en"
-    return {"study": study, "words": texts.language_of(language).words, "language": shown}
+    offered = [(code, texts.language_of(code).name) for code in study.rules.languages]
+    return {"study": study, "words": texts.language_of(language).words, "language": shown, "offered": offered if len(offered) > 1 else []}
 
 
 def of(participant: Participant, *, now: dt.datetime, said: str = "") -> dict[str, Any]:

@@ -112,6 +112,17 @@ def dismiss(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_POST
 @never_cache
+def language(request: HttpRequest, name: str) -> HttpResponse:
+    """Chosen on any page after consent, which has links for it."""
+    participant = _participant(request, name)
+    if participant is None:
+        return _start(request, name)
+    flow.speak(participant=participant, language=request.POST.get("language", ""))
+    return redirect(participant.study)
+
+
+@require_POST
+@never_cache
 def answer(request: HttpRequest, name: str) -> HttpResponse:
     """Save one verdict; the answer is the next round. By htmx it is that part of the page alone, refusals too."""
     participant = _participant(request, name)

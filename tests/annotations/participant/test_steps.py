@@ -471,3 +471,32 @@ def test_an_attention_check_looks_like_a_round_and_is_no_judgment(ada: Client) -
     person.refresh_from_db()
     assert (person.failed_checks, person.outcome, Judgment.objects.count()) == (1, "finished", 1)
     assert "of 1" in page(ada), "the score is of judgments alone"
+
+
+# Language
+
+
+def test_the_language_can_be_changed_on_any_page_and_the_place_is_kept(ada: Client) -> None:
+    study = make_open_study(name="trivia", rounds=4, protocol={"languages": ["en", "de"]})
+    client = ada
+    ticket = client.get("/s/trivia/").context["ticket"]
+    client.post("/s/trivia/consent/", {"ticket": ticket, "decision": "agree", "language": "en"})
+    before = client.get("/s/trivia/")
+    assert 'action="/s/trivia/language/"' in before.content.decode() and "Deutsch" in before.content.decode()
+    assert client.post("/s/trivia/language/", {"language": "de"}).headers["Location"] == "/s/trivia/"
+    after = client.get("/s/trivia/")
+    assert '<html lang="de">' in after.content.decode() and "Frage 1 von 4" in after.content.decode()
+    assert (after.context["round"].question, after.context["round"].position) == (before.context["round"].question, 1)
+    client.post("/s/trivia/language/", {"language": "xx"})
+    assert study.participants.get().language == "de"
+
+
+def test_a_study_of_one_language_offers_none(study: Study, ada: Client) -> None:
+    begin = ada.get("/s/trivia/").context["ticket"]
+    ada.post("/s/trivia/consent/", {"ticket": begin, "decision": "agree", "language": "en"})
+    assert "/language/" not in ada.get("/s/trivia/").content.decode()
+
+
+def test_who_is_not_known_is_sent_to_the_start_when_they_choose_a_language(study: Study, ada: Client) -> None:
+    assert ada.post("/s/trivia/language/", {"language": "de"}).headers["Location"] == "/s/trivia/"
+    assert not Participant.objects.exists()
