@@ -308,7 +308,7 @@ def test_where_its_place_has_been_given_away_it_is_stored_paid_and_left_out() ->
     study = make_open_study(questions=4, rounds=4, arms=1, wanted=1, protocol={"payment": {"bonus": 4, "score": "brier"}})
     ada = offline(study)
     begun(study)
-    flow.answer(participant=ada, position=3, accepted=True, confidence=1.0)
+    flow.answer(participant=ada, position=3, accepted=False, confidence=1.0)  # sure, and wrong: it costs them
     row = ada.assignments.get(position=3)
     assert (row.judgment.excluded, row.item) == ("given to another", None) and level(study)
     exclusion.settle(participant=ada)
@@ -355,4 +355,4 @@ def test_the_last_round_answered_late_ends_the_session() -> None:
 def test_a_round_that_was_given_back_does_not_count_for_the_balance_of_the_arms() -> None:
     study = make_open_study(questions=10, rounds=4, protocol={"design": "between"})
     ada = offline(study, answered=0)
-    assert begun(study).arm_id == ada.arm_id  # the other arm has given out as few: its turn is the Latin square's
+    assert material._arms_in_turn(study, ada.sequence or 0)[0] == ada.arm_id  # both have given out none: it is the Latin square's turn again
