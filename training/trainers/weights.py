@@ -26,7 +26,7 @@ class Adapted(Protocol):
 
 
 def prepare(job: dict[str, Any], *, threads: int = 0) -> None:
-    """What must be set before torch and the Hugging Face libraries are imported. `threads` of 0: as many as the machine gives."""
+    """What must be set before torch and the Hugging Face libraries are imported. `threads` of 0: as many as the machine or OMP_NUM_THREADS gives."""
     if Path(job["model"]).is_dir():
         os.environ["HF_HUB_OFFLINE"] = "1"  # nothing here needs a network
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait cost a factor of six on a busy two-core machine
@@ -39,7 +39,7 @@ def prepare(job: dict[str, Any], *, threads: int = 0) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else CUDA has no deterministic matrix product
     import torch
 
-    torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
+    torch.set_num_threads(threads or int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))))
     torch.use_deterministic_algorithms(True, warn_only=True)
 
 
