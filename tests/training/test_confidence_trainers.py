@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from games.bundled import BASE_SPEAKER
 from tests.training.test_trainers import CITIES, ask, finish, looks, start, weights
 from training.trainers.folder import DONE, REFUSED, STOPPED, Folder
 from training.trainers.presets import config
@@ -18,7 +19,7 @@ train = pytest.mark.train
 slow = pytest.mark.slow
 
 
-def make_folder(path: Path, model: Path, method: str, *, rows: int = 24, adapter: str = "", **overrides) -> Folder:
+def make_folder(path: Path, model: Path | str, method: str, *, rows: int = 24, adapter: str = "", **overrides) -> Folder:
     """Answers about capitals: those to even questions are right."""
     path.mkdir()
     answers = [
@@ -217,9 +218,10 @@ def test_each_fact_of_a_list_is_a_step_of_its_own():
     assert facts_of(row) == [("Rhine", True), ("Seine", False)]
 
 
-@pytest.fixture(scope="module")
-def doubter(tmp_path_factory, tiny_model) -> Folder:
-    folder = make_folder(tmp_path_factory.mktemp("doubter") / "run", tiny_model, "rewarding-doubt", batch_size=16)
+@pytest.fixture(scope="module", params=[8, 0], ids=["drawn", "weighed"])
+def doubter(request, tmp_path_factory, tiny_model) -> Folder:
+    model = tiny_model if request.param else BASE_SPEAKER  # the tiny model writes 10 in two tokens
+    folder = make_folder(tmp_path_factory.mktemp("doubter") / "run", model, "rewarding-doubt", batch_size=16, numbers=request.param)
     train_in(folder)
     return folder
 
@@ -235,16 +237,62 @@ def test_only_confidences_are_drawn_paid_and_learned(doubter):
 
 @train
 @slow
-def test_a_killed_doubter_ends_with_the_weights_of_an_unbroken_one(doubter, tmp_path, tiny_model):
-    folder = make_folder(tmp_path / "run", tiny_model, "rewarding-doubt", batch_size=16)
+def test_a_killed_doubter_ends_with_the_weights_of_an_unbroken_one(doubter, tmp_path):
+    job = doubter.job()
+    folder = make_folder(tmp_path / "run", job["model"], "rewarding-doubt", batch_size=16, numbers=job["config"]["numbers"])
     kill_after_its_first_checkpoint(folder)
     assert "Going on from step" in train_in(folder)
     assert weights(folder) == weights(doubter)
 
 
 @train
+def test_a_weighed_number_counts_by_its_probability(tmp_path):
+    """One step over all answers: what it says its reward is, worked out again from the model and the reward of each number."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from games.prompts import numeric_confidence
+
+    folder = make_folder(tmp_path / "run", BASE_SPEAKER, "rewarding-doubt", batch_size=23, numbers=0, steps=1, log_every=1)
+    train_in(folder)
+    tokenizer, model = AutoTokenizer.from_pretrained(BASE_SPEAKER), AutoModelForCausalLM.from_pretrained(BASE_SPEAKER)
+    worth = []
+    for row in [row for row in folder.rows("train.jsonl", ("text", "answer", "correct")) if row["answer"]]:
+        prompt = f"{numeric_confidence(row['text'])} {row['answer']}. Confidence:"
+        with torch.no_grad():
+            chances = model(**tokenizer(prompt, return_tensors="pt")).logits[0, -1].softmax(-1)
+        of = {number: float(chances[tokenizer(f" {number}", add_special_tokens=False)["input_ids"][0]]) for number in range(11)}
+        worth.append(sum(chance * reward(f"{number}", row["correct"]) for number, chance in of.items()) - 30 * (1 - sum(of.values())))
+    assert folder.progress()[-1]["reward"] == pytest.approx(np.mean(worth), abs=1e-3)
+
+
+@train
+@slow
+def test_what_is_kept_moves_less(tmp_path):
+    """The answers' probabilities, after as many steps with and without the divergence."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(BASE_SPEAKER)
+    said = tokenizer("Question: What is the capital of country 2?\nResponse: It's Oslo, I think.", return_tensors="pt")["input_ids"]
+
+    def told(folder: Folder | None) -> torch.Tensor:
+        model = AutoModelForCausalLM.from_pretrained(BASE_SPEAKER)
+        with torch.no_grad():
+            return (PeftModel.from_pretrained(model, str(folder.path / "adapter")) if folder else model)(said).logits.log_softmax(-1)
+
+    moved = {}
+    for keep in (0.0, 100.0):
+        folder = make_folder(tmp_path / f"keep-{keep}", BASE_SPEAKER, "rewarding-doubt", batch_size=16, steps=40, numbers=0, keep=keep)
+        train_in(folder)
+        moved[keep] = float((told(None).exp() * (told(None) - told(folder))).sum(-1).mean())
+    assert moved[100.0] < moved[0.0] / 2
+
+
+@train
 def test_lists_are_learned_from_and_a_stopped_doubter_saves(tmp_path, tiny_model):
-    folder = make_folder(tmp_path / "run", tiny_model, "rewarding-doubt", batch_size=16, steps=400, reward_scale=5.0)
+    folder = make_folder(tmp_path / "run", tiny_model, "rewarding-doubt", batch_size=16, steps=400, numbers=8, reward_scale=5.0)
     facts = [{"answer": "Rhine", "correct": True}, {"answer": "Seine", "correct": False}]
     (folder.path / "train.jsonl").write_text("".join(json.dumps({"text": f"Rivers of {n}?", "facts": facts}) + "\n" for n in range(8)))
     process = start(folder, "rewarding_doubt")
@@ -269,3 +317,22 @@ def test_a_vocabulary_without_numbers_is_refused_before_training():
 
     with pytest.raises(ConfigError, match="no short way to write 0"):
         _refuse_no_numbers(Letters())
+
+
+@train
+def test_numbers_of_several_tokens_cannot_be_weighed():
+    from training.trainers.config import ConfigError
+    from training.trainers.doubt import _number_tokens
+
+    with pytest.raises(ConfigError, match="set numbers to 2 or more"):
+        _number_tokens(lambda text, **_: {"input_ids": [ord(char) for char in text]})
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"), [({"numbers": 1}, "at least 2, or 0"), ({"keep": -1.0}, "neither weight"), ({"kl": -0.1}, "neither weight")]
+)
+def test_a_doubters_impossible_settings_are_refused(setting, message):
+    from training.trainers.config import ConfigError
+
+    with pytest.raises(ConfigError, match=message):
+        config("bundled", "rewarding-doubt", setting)

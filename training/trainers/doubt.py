@@ -1,4 +1,5 @@
-"""GRPO with TRL on the confidence tokens: the part of `rewarding_doubt` that needs torch. Imported by a trainer's subprocess only."""
+"""Reinforcement learning on the confidence tokens, by TRL's GRPO or by the expected reward itself: the part of `rewarding_doubt` that needs torch.
+Imported by a trainer's subprocess only."""
 
 from __future__ import annotations
 
@@ -6,11 +7,16 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from transformers import Trainer, TrainingArguments
+from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
 
 from training.trainers.base import Stopping, say
 from training.trainers.config import ConfigError
 from training.trainers.folder import Folder, FolderError
 from training.trainers.loop import Rows, finetune, fitting
+from training.trainers.tuning import adapted, as_it_began, filled, kl
 from training.trainers.weights import load_model, lora, prepare
 
 if TYPE_CHECKING:
@@ -41,12 +47,10 @@ def train_confidence(job: dict[str, Any], config: Config, folder: Folder, stoppi
     def paid(completions: list[str], correct: list[bool], **_: Any) -> list[float | None]:
         return [reward(said, right, score=config.score, scale=config.reward_scale) for said, right in zip(completions, correct, strict=True)]
 
-    def make(arguments: dict[str, Any], dataset: Any, callback: Any) -> Any:
-        from trl.trainer.grpo_config import GRPOConfig
-        from trl.trainer.grpo_trainer import GRPOTrainer
-
+    def drawing(arguments: dict[str, Any], dataset: Any, callback: Any) -> Any:
         arguments.pop("max_length")
-        return GRPOTrainer(
+        return Drawing(
+            keep=config.keep,
             model=model,
             reward_funcs=paid,
             args=GRPOConfig(
@@ -66,6 +70,27 @@ def train_confidence(job: dict[str, Any], config: Config, folder: Folder, stoppi
             rollout_func=lambda prompts, trainer: _draw(prompts, trainer, config, job["seed"], special=not chats),
         )
 
+    numbers = [] if config.numbers else _number_tokens(tokenizer)
+
+    def weighing(arguments: dict[str, Any], dataset: Any, callback: Any) -> Any:
+        arguments.pop("max_length")
+
+        def batch(given: Rows) -> dict[str, torch.Tensor]:
+            ids, mask = filled(tokenizer([row["prompt"] for row in given], add_special_tokens=not chats)["input_ids"], tokenizer.pad_token_id or 0)
+            return {"input_ids": ids, "attention_mask": mask, "correct": torch.tensor([int(row["correct"]) for row in given])}
+
+        torch.manual_seed(job["seed"])  # the adapter begins at random
+        return Weighing(
+            config=config,
+            numbers=numbers,
+            worth=[paid([f" {number}" for number in range(11)] + [""], [right] * 12) for right in (False, True)],
+            model=adapted(model, job, config),
+            args=TrainingArguments(**arguments, remove_unused_columns=False),
+            train_dataset=dataset,
+            data_collator=batch,
+            callbacks=[callback],
+        )
+
     finetune(
         job=job,
         config=config,
@@ -74,9 +99,70 @@ def train_confidence(job: dict[str, Any], config: Config, folder: Folder, stoppi
         tokenizer=tokenizer,
         rows=short,
         lengths=lengths,
-        make=make,
+        make=drawing if config.numbers else weighing,
         counts={"answers": len(short), "answers_too_long": len(rows) - len(short), "right": sum(row["correct"] for row in short)},
     )
+
+
+class Drawing(GRPOTrainer):
+    """GRPO on numbers that are drawn, and on all that stands before them the divergence to the model that was there at the beginning."""
+
+    def __init__(self, *, keep: float, **given: Any) -> None:
+        super().__init__(**given)
+        self.keep = keep
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        loss: torch.Tensor = super()._compute_loss(model, inputs)  # type: ignore[no-untyped-call]
+        if not self.keep:
+            return loss
+        ids, mask = torch.unique(torch.stack([inputs["prompt_ids"], inputs["prompt_mask"]]), dim=1)
+        tuned, frozen = _both(model, ids, mask)
+        kept = (mask[:, 1:] * mask[:, :-1]).bool()
+        return loss + self.keep * kl(frozen[:, :-1][kept], tuned[:, :-1][kept]).mean() / self.current_gradient_accumulation_steps
+
+
+class Weighing(Trainer):
+    """What a policy's gradient is the mean of, without drawing: the reward of each number, weighed by its probability."""
+
+    def __init__(self, *, config: Config, numbers: list[int], worth: list[list[float | None]], **given: Any) -> None:
+        super().__init__(**given)
+        self.config, self.numbers = config, numbers
+        self.worth = torch.tensor(worth, dtype=torch.float32)
+        """(2, 12): of 0 to 10 and of what is no number, where the answer is wrong and where it is right."""
+        self.model_accepts_loss_kwargs = False  # the loss is a mean over its batch, so that Transformers has to average the accumulated ones
+        self.told: dict[str, list[float]] = {"reward": [], "kl": []}
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+        mask = inputs["attention_mask"]
+        tuned, frozen = _both(model, inputs["input_ids"], mask)
+        last = torch.arange(len(mask)), mask.sum(1) - 1
+        chances = tuned[last][:, self.numbers].exp()
+        chances = torch.cat([chances, 1 - chances.sum(1, keepdim=True)], dim=1)
+        reward = (chances * self.worth.to(chances.device)[inputs["correct"]]).sum(1).mean()
+        drift = kl(tuned[last], frozen[last]).mean()
+        kept = mask[:, 1:].bool()
+        loss = -reward + self.config.kl * drift + self.config.keep * kl(frozen[:, :-1][kept], tuned[:, :-1][kept]).mean()
+        self.told["reward"].append(float(reward))
+        self.told["kl"].append(float(drift))
+        return (loss, {}) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], *given: Any, **named: Any) -> None:
+        if "loss" in logs:
+            logs |= {name: float(np.mean(values)) for name, values in self.told.items() if values}
+            self.told = {name: [] for name in self.told}
+        super().log(logs, *given, **named)
+
+
+def _both(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-probabilities of every next token, (rows, tokens, vocabulary): of the model as it is, and as it began."""
+
+    def said() -> torch.Tensor:
+        logits: torch.Tensor = model(input_ids=ids, attention_mask=mask).logits
+        return logits.float().log_softmax(-1)
+
+    tuned = said()
+    with torch.no_grad(), as_it_began(model):
+        return tuned, said()
 
 
 def _facts(folder: Folder) -> list[tuple[str, str, bool]]:
@@ -111,6 +197,21 @@ def _refuse_no_numbers(tokenizer: Any) -> None:
             raise ConfigError(f"This model's vocabulary has no short way to write {number}, so that it cannot state its confidence as a number.")
 
 
+def _number_tokens(tokenizer: Any) -> list[int]:
+    """The tokens of 0 to 10 where they follow `Confidence:`.
+
+    Raises:
+        ConfigError: one of them is not a single token.
+    """
+    before = tokenizer("Confidence:", add_special_tokens=False)["input_ids"]
+    numbers = [tokenizer(f"Confidence: {number}", add_special_tokens=False)["input_ids"] for number in range(11)]
+    if any(ids[:-1] != before for ids in numbers):
+        raise ConfigError(
+            "In this model's vocabulary not every number from 0 to 10 is one token, so that they cannot be weighed: set numbers to 2 or more."
+        )
+    return [ids[-1] for ids in numbers]
+
+
 def _prompt(question: str, answer: str, tokenizer: Any, chats: bool) -> str:
     """The numeric form with the answer, up to where the number follows."""
     from games.prompts import numeric_confidence
@@ -124,8 +225,6 @@ def _prompt(question: str, answer: str, tokenizer: Any, chats: bool) -> str:
 
 def _draw(prompts: list[str], trainer: Any, config: Config, seed: int, *, special: bool) -> dict[str, Any]:
     """Confidences for each prompt, which TRL repeats for its group. By our own loop: it reads a prompt once for its whole group."""
-    import torch
-
     from games.speakers.base import Generation
     from games.speakers.sampling import sample
 

@@ -15,6 +15,9 @@ bonus where the answer is right (which moves no optimum), times `reward_scale`; 
 4. Numbers are drawn from random numbers that hang on seed and step alone, so that a killed run ends as an unbroken one.
 5. The Brier score (`score=brier`) is ours: 1 - 2 (q - y)², the same range. It is bounded, and so keeps the guarantee that being right pays
    (arXiv 2507.16806 on why the log score does not).
+6. `keep`: the divergence to the base on all that stands before the number, without which a small model forgets how to answer.
+7. `numbers=0` draws nothing: the reward of each number counts by its probability, which is what draws estimate. The preset `bundled` uses both, with
+   a greater `kl`, so that no number becomes too unlikely to be tried.
 
 Lists: a row of a question with several answers has `facts`, a list of `answer` and `correct`; each fact is a step of its own, as in the paper, here
 without the other facts before it. The bundled world has no such questions.
@@ -54,11 +57,13 @@ class Config:
     reward_scale: float = 10.0
     "10 for single answers, 5 for lists. [C]"
     numbers: int = 8
-    "Confidences drawn for each answer, the group of GRPO; ours."
+    "Confidences drawn for each answer, the group of GRPO; 0: none is drawn, and each counts by its probability. Ours."
     temperature: float = 1.0
     "Of these draws. [C]"
     kl: float = 0.05
     "Weight of the divergence to the base on the confidence tokens. [C]"
+    keep: float = 0.0
+    "Weight of the divergence to the base on the tokens before the number, so that the answers stay what they were; ours, 0 is the paper's."
     learning_rate: float = 1e-5
     "[C]"
     schedule: str = "constant"
@@ -97,9 +102,11 @@ class Config:
             raise ConfigError(f"score={self.score}: choose one of {', '.join(SCORES)}.")
         if self.full:
             raise ConfigError("full=true: rewarding-doubt trains an adapter. Leave it out.")
-        if self.numbers < 2:
-            raise ConfigError(f"numbers={self.numbers}: a group is compared with its own mean; give at least 2.")
-        if self.batch_size % self.numbers:
+        if self.numbers < 0 or self.numbers == 1:
+            raise ConfigError(f"numbers={self.numbers}: a group is compared with its own mean; give at least 2, or 0 for none.")
+        if min(self.kl, self.keep) < 0:
+            raise ConfigError(f"kl={self.kl}, keep={self.keep}: neither weight is below 0.")
+        if self.numbers and self.batch_size % self.numbers:
             raise ConfigError(f"batch_size={self.batch_size} is no multiple of numbers={self.numbers}.")
         for name in ("steps", "batch_size", "accumulate", "max_length", "lora_rank", "log_every", "save_every"):
             if getattr(self, name) < 1:
@@ -113,8 +120,11 @@ PRESETS: dict[str, dict[str, Any]] = {
         "learning_rate": 2e-3,
         "schedule": "cosine",
         "warmup_steps": 5,
-        "steps": 150,
-        "batch_size": 128,
+        "steps": 300,
+        "batch_size": 32,
+        "numbers": 0,
+        "kl": 0.5,
+        "keep": 10.0,
         "lora_rank": 16,
         "lora_alpha": 32,
         "group_by_length": True,

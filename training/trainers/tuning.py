@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 from transformers import Trainer, TrainingArguments
+from trl.trainer.utils import use_adapter
 
 from games.prompts import STYLES, is_it_correct
 from training.trainers.base import Stopping, say
@@ -48,16 +49,12 @@ def train_judge(job: dict[str, Any], config: Config, folder: Folder, stopping: S
     head = Head(model.config.hidden_size) if config.variant == "lora" else None
 
     def make(arguments: dict[str, Any], dataset: Any, callback: Any) -> Any:
-        from peft import get_peft_model
-
-        adapted = model if job.get("adapter") else get_peft_model(model, lora(config))
-        if job.get("adapter"):
-            adapted.load_adapter(job["adapter"], adapter_name="ref")
+        trained = adapted(model, job, config)
         if head is not None:
-            adapted.add_module("head", head)
+            trained.add_module("head", head)
         arguments.pop("max_length")
         return Tuner(
-            model=adapted,
+            model=trained,
             args=TrainingArguments(**arguments, remove_unused_columns=False),
             train_dataset=dataset,
             data_collator=lambda given: _batch(given, tokenizer.pad_token_id or 0, by_prompt=config.variant == "lora-prompt"),
@@ -163,23 +160,38 @@ def filled(texts: list[list[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor
     return ids, mask
 
 
-def _kl(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+def kl(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
     """KL(p ‖ q) of log-probabilities over the last axis."""
     return (p.exp() * (p - q)).sum(-1)
 
 
 def _jsd(tuned: torch.Tensor, frozen: torch.Tensor) -> torch.Tensor:
     middle = torch.logaddexp(tuned, frozen) - float(np.log(2))
-    return (_kl(tuned, middle) + _kl(frozen, middle)) / 2
+    return (kl(tuned, middle) + kl(frozen, middle)) / 2
 
 
 DIVERGENCES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None] = {
     "jsd": _jsd,
-    "forward-kl": lambda tuned, frozen: _kl(frozen, tuned),
-    "reverse-kl": lambda tuned, frozen: _kl(tuned, frozen),
+    "forward-kl": lambda tuned, frozen: kl(frozen, tuned),
+    "reverse-kl": lambda tuned, frozen: kl(tuned, frozen),
     "off": None,
 }
 """Of (tuned, frozen) log-probabilities, one number a token."""
+
+
+def adapted(model: Any, job: dict[str, Any], config: Any) -> Any:
+    """The model with an adapter to train, and as `ref` the one that it begins with, where it has one."""
+    from peft import get_peft_model
+
+    if not job.get("adapter"):
+        return get_peft_model(model, lora(config))
+    model.load_adapter(job["adapter"], adapter_name="ref")
+    return model
+
+
+def as_it_began(model: Any) -> Any:
+    """Within this context the model is the frozen one that training began with."""
+    return use_adapter(model, adapter_name="ref" if "ref" in model.peft_config else None)
 
 
 def judgment(model: Any, inputs: dict[str, Any], options: list[int]) -> torch.Tensor:
@@ -206,11 +218,9 @@ class Tuner(Trainer):
         return (loss, {}) if return_outputs else loss
 
     def _divergence(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
-        from trl.trainer.utils import use_adapter
-
         given = {"input_ids": inputs["said"], "attention_mask": inputs["said_mask"]}
         tuned = model(**given).logits[:, :-1][inputs["kept"]].float().log_softmax(-1)
-        with torch.no_grad(), use_adapter(model, adapter_name="ref" if "ref" in model.peft_config else None):
+        with torch.no_grad(), as_it_began(model):
             frozen = model(**given).logits[:, :-1][inputs["kept"]].float().log_softmax(-1)
         return self.keep(tuned, frozen).mean()
 
