@@ -112,7 +112,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch_size": 32,
         "accumulate": 1,
         "loss_type": ["sigmoid", "sft"],
-        "loss_weights": [1.0, 2.0],
+        "loss_weights": [1.0, 4.0],
         "rejected_until": "difference",
         "lora_dropout": 0.0,
         "target_modules": ["all-linear"],
