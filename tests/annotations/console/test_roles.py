@@ -15,7 +15,7 @@ from tests.annotations.building.test_setup import World
 from tests.factories import make_check, make_participant, make_payment
 
 pytestmark = pytest.mark.django_db
-PARTICIPANTS = {"study", "consent", "answer", "dismiss", *Participant.Step.values}
+PARTICIPANTS = {"study", "consent", "answer", "dismiss", "language", *Participant.Step.values}
 """Of `annotations:`, what people without an account reach. A page that is not named here is for staff, or fails these tests."""
 
 
