@@ -18,13 +18,14 @@ register = template.Library()
 
 
 @register.inclusion_tag("games/_job.html", takes_context=True)
-def job_panel(context: template.Context, job: Job, label: str = "Progress") -> dict[str, Any]:
+def job_panel(context: template.Context, job: Job, label: str = "Progress", stop: str = "Stop") -> dict[str, Any]:
     request = context["request"]
     return {
         "request": request,
         "csrf_token": context.get("csrf_token"),
         "job": job,
         "label": label,
+        "stop": stop,
         "now": live.snapshot(job),
         "links": live.links(job),
         "seen_at": now(),

@@ -16,11 +16,10 @@ from statistics import mean
 from typing import Any, NamedTuple
 
 import numpy as np
-from django.db import transaction
 
 from games import estimate, play
 from games.foreground import in_foreground
-from games.jobs import Cancelled, Lease, LeaseLost
+from games.jobs import Cancelled, Lease
 from games.metrics import Outcomes
 from games.models import Dataset, Game, Listener, Speaker, Split
 from training import pairs, runner
@@ -140,10 +139,6 @@ def run(job: Benchmark, lease: Lease, on_progress: Report | None = None) -> None
         step.do()
     stage.tell(len(steps), len(steps), "intervals")
     found = {**_settings(job), "rows": table(stage.scenes, stage.picks), "cost": _cost(stage.runs), "stopped": stage.stopped}
-    with transaction.atomic():
-        if not lease.holds():
-            raise LeaseLost(f"{job} has been taken over; attempt {lease.attempt} stops.")
-        job.runs.set([run for _, run in stage.runs])
     lease.write(result=found, done=len(steps), total=len(steps), message=f"{len(job.methods)} methods, {job.seeds} seeds")
 
 

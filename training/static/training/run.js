@@ -16,7 +16,7 @@ function chart(canvas) {
   const scale = (title) => ({ title: { display: true, text: title, color: text }, ticks: { color: text }, grid: { color: grid } });
   return new Chart(canvas, {
     type: "line",
-    data: { datasets: [{ data: [], borderColor: line, borderWidth: 2, pointRadius: 0, pointHitRadius: 8 }] },
+    data: { datasets: [{ data: [], borderColor: line, backgroundColor: line, borderWidth: 2, pointHitRadius: 8 }] },
     options: {
       animation: false, maintainAspectRatio: false, parsing: false, plugins: { legend: { display: false } },
       scales: { x: { type: "linear", ...scale("step") }, y: scale(canvas.dataset.title) },
@@ -38,8 +38,7 @@ function draw({ run, lines, log: text }) {
     canvas.closest("figure").hidden = points.length === 0;
     if (points.length === 0) continue;
     if (!charts.has(name)) charts.set(name, chart(canvas));
-    charts.get(name).data.datasets[0].data = points;
-    charts.get(name).options.datasets = { line: { pointRadius: points.length < 2 ? 3 : 0 } };
+    Object.assign(charts.get(name).data.datasets[0], { data: points, pointRadius: points.length < 20 ? 3 : 0 });
     charts.get(name).update();
     canvas.setAttribute("aria-label", `${name} by step: ${points[0].y.toFixed(3)} at step ${points[0].x}, ${points.at(-1).y.toFixed(3)} at step ${points.at(-1).x}`);
   }
