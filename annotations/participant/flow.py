@@ -11,15 +11,15 @@ import datetime as dt
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from annotations import exclusion, texts
 from annotations.models import Assignment, AttentionCheck, Participant, Study
 from annotations.participant import live, material
+from annotations.participant.prepared import Given, Insert, Select, Update
 from annotations.payments import ledger
 from games.models import Judgment, Listener
 
@@ -154,8 +154,8 @@ def comprehend(*, participant: Participant, attempt: int, chosen: Mapping[str, s
 def current(participant: Participant, now: dt.datetime | None = None) -> Round | None:
     """The round that this person is at, stamped as shown from the first time on; None when there is none to answer."""
     now = now or timezone.now()
-    row = _rows(participant).filter(answered_at__isnull=True).first()
-    return _shown(row, now) if row else None
+    rows = _of(participant, NEXT)
+    return _shown(rows[0], now) if rows else None
 
 
 @transaction.atomic
@@ -183,8 +183,7 @@ def answer(
         NotOpen: the study was paused or closed meanwhile.
     """
     now = now or timezone.now()
-    here = Q(position=position) | Q(answered_at__isnull=True)
-    rows = list(_rows(participant).select_for_update(of=("self",)).filter(here)[:2])
+    rows = _of(participant, ROUND_AND_NEXT, position=position)
     row = next((row for row in rows if row.position == position), None)
     if row is None or row.shown_at is None:
         raise NotShown
@@ -198,30 +197,29 @@ def answer(
         raise TooEarly(missing)
     if rules.pace:
         row = live.decide(row)
-    stamp: dict[str, Any] = {"answered_at": now, "note": note[:WORDS_MAX]}
-    failed = 0
+    judgment, passed = None, None
     if row.check_shown is not None:
         passed = accepted == row.check_shown.expects_accept
-        failed = int(not passed)
-        Assignment.objects.filter(pk=row.pk).update(passed=passed, **stamp)
     elif row.utterance is None:
         raise NotShown  # a live answer that has not come yet
     else:
         is_free = row.released_at is None or participant.is_preview or material.take_back(row)
-        judgment = Judgment.objects.create(
-            utterance=row.utterance,
-            listener_id=_heard_as(participant),
-            judge=participant.code,
-            accepted=accepted,
-            confidence=confidence,
-            knew_answer=knew_answer,
-            convincing=convincing,
-            probability=probability(accepted, confidence),
-            response_ms=min(max(0, round(seconds * 1000)), MAX_MS),
-            excluded=exclusion.at_answer(participant.study.rules, seconds=seconds, knew_answer=knew_answer) if is_free else exclusion.GIVEN_AWAY,
+        judgment = KEEP(
+            Judgment(
+                utterance=row.utterance,
+                listener_id=_heard_as(participant),
+                judge=participant.code,
+                accepted=accepted,
+                confidence=confidence,
+                knew_answer=knew_answer,
+                convincing=convincing,
+                probability=probability(accepted, confidence),
+                response_ms=min(max(0, round(seconds * 1000)), MAX_MS),
+                excluded=exclusion.at_answer(rules, seconds=seconds, knew_answer=knew_answer) if is_free else exclusion.GIVEN_AWAY,
+            )
         )
-        Assignment.objects.filter(pk=row.pk).update(judgment=judgment, **stamp)
-    Participant.objects.filter(pk=participant.pk).update(seen_at=now, failed_checks=F("failed_checks") + failed)
+    ANSWERED(row=row.pk, answered_at=now, judgment=judgment and judgment.pk, passed=passed, note=note[:WORDS_MAX])
+    SEEN(participant=participant.pk, seen_at=now, failed=int(passed is False))
     if following is not None:
         return _shown(following, now)
     if row.released_at is not None:
@@ -250,17 +248,41 @@ def probability(accepted: bool, confidence: float | None) -> float | None:
     return 0.5 + confidence / 2 if accepted else (1 - confidence) / 2
 
 
-ROUNDS_OF = Assignment.objects.filter(participant=OuterRef("participant")).order_by().values("participant").annotate(n=Count("pk")).values("n")
+SHOWN_OF_ROW = ("position", "shown_at", "answered_at", "released_at", "participant_id", "arm_id", "question__text", "utterance__text")
+SHOWN_OF_CHECK = ("check_shown__question", "check_shown__answer", "check_shown__expects_accept")
 
 
-def _rows(participant: Participant) -> QuerySet[Assignment]:
-    shown = participant.assignments.select_related("question", "utterance", "check_shown").annotate(total=Subquery(ROUNDS_OF))
-    return shown.order_by("position")
+def _rows() -> QuerySet[Assignment]:
+    """Of one participant, with the number of them; of the columns only what a round takes."""
+    of_them = Assignment.objects.filter(participant=OuterRef("participant")).order_by().values("participant").annotate(n=Count("pk")).values("n")
+    shown = Assignment.objects.filter(participant=Given("participant")).select_related("question", "utterance", "check_shown")
+    return shown.only(*SHOWN_OF_ROW, *SHOWN_OF_CHECK).annotate(total=Subquery(of_them)).order_by("position")
+
+
+def _round_and_next() -> QuerySet[Assignment]:
+    here = Q(position=Given("position")) | Q(answered_at__isnull=True)
+    return _rows().select_for_update(of=("self",)).filter(here)[:2]
+
+
+NEXT = Select(lambda: _rows().filter(answered_at__isnull=True)[:1])
+ROUND_AND_NEXT = Select(_round_and_next)
+KEEP = Insert(Judgment)
+ANSWERED = Update(lambda: Assignment.objects.filter(pk=Given("row")), "answered_at", "judgment", "passed", "note")
+FAILED = F("failed_checks") + Given("failed", IntegerField())
+SEEN = Update(lambda: Participant.objects.filter(pk=Given("participant")), "seen_at", failed_checks=FAILED)
+SHOWN = Update(lambda: Assignment.objects.filter(pk=Given("row"), shown_at__isnull=True), "shown_at")
+
+
+def _of(participant: Participant, select: Select[Assignment], **values: int) -> list[Assignment]:
+    rows = select(participant=participant.pk, **values)
+    for row in rows:
+        row.participant = participant
+    return rows
 
 
 def _shown(row: Assignment, now: dt.datetime) -> Round:
     if row.shown_at is None:
-        Assignment.objects.filter(pk=row.pk, shown_at__isnull=True).update(shown_at=now)
+        SHOWN(row=row.pk, shown_at=now)
     question = row.check_shown.question if row.check_shown else str(row.question)
     seconds, rules = (now - (row.shown_at or now)).total_seconds(), row.participant.study.rules
     text = live.heard(assignment=row, rules=rules, seconds=seconds)

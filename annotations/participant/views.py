@@ -21,6 +21,7 @@ from annotations.bots import walking
 from annotations.models import Participant, Study
 from annotations.participant import flow, pages
 from annotations.participant.forms import AnswerForm, ComprehensionForm, PracticeForm
+from annotations.participant.prepared import Given, Select
 from annotations.recruiting import links
 from annotations.recruiting.refusals import Refused
 
@@ -195,12 +196,15 @@ def _study(name: str) -> Study:
     return row
 
 
+WHO = Select(lambda: Participant.objects.select_related("study").filter(code=Given("code"), study__name=Given("study")))
+
+
 def _participant(request: HttpRequest, name: str) -> Participant | None:
     """By the cookie, in one query; with the study. In a draft there are previews alone."""
     code = request.get_signed_cookie(COOKIE, default=None, salt=cookie_salt(name))
     if not code:
         return None
-    participant = Participant.objects.select_related("study").filter(code=code, study__name=name).first()
+    participant = next(iter(WHO(code=code, study=name)), None)
     return None if participant and participant.study.state == Study.State.DRAFT and not participant.is_preview else participant
 
 
