@@ -3,10 +3,12 @@
 DATABASE_URL=… python -m tests.annotations.participant.at_once enter
 """
 
+import itertools
 import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +18,8 @@ import django
 django.setup()
 
 from django.db import connection  # noqa: E402  # needs loaded apps
+
+from tests import factories  # noqa: E402  # needs loaded apps
 
 PEOPLE = 12
 
@@ -163,4 +167,5 @@ def late() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    factories._numbers = itertools.count(time.time_ns())  # another process has made rows of the first numbers
     print(json.dumps(globals()[sys.argv[1]]()))  # noqa: T201  # this is its answer
