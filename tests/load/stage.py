@@ -58,9 +58,9 @@ class Stage:
         return dict(json.loads(self.python("-m", "tests.load.audit", "audit", study)))
 
     def start(self, *, wsgi: bool = False) -> None:
-        """`wsgi`: as `docs/deploying.md` serves many people; connections to the database are kept."""
+        """As `docs/deploying.md` serves many people: connections to the database are kept, by a pool, or with `wsgi` by each thread."""
         application = ["lacie_platform.wsgi:application", "--interface", "wsgi"] if wsgi else ["lacie_platform.asgi:application"]
-        self.environment["CONN_MAX_AGE"] = "60" if wsgi else "0"
+        self.environment |= {"CONN_MAX_AGE": "60", "DATABASE_POOL": "0"} if wsgi else {"CONN_MAX_AGE": "0", "DATABASE_POOL": "10"}
         command = [sys.executable, "-m", "uvicorn", *application, "--port", str(self.port), "--workers", "2"]
         with (self.folder / "server.log").open("ab") as log:
             self.server = subprocess.Popen(
