@@ -16,6 +16,7 @@ from annotations.console.row_forms import MessageForm
 from annotations.models import Participant, Study
 from annotations.participant import material
 from annotations.payments import ledger
+from annotations.results import looks
 
 
 def context_of(study: Study, *, bots: bool, may_change: bool) -> dict[str, Any]:
@@ -29,6 +30,7 @@ def page(request: HttpRequest, study: Study) -> HttpResponse:
     context = {
         **live,
         "tab": "monitor",
+        "hidden": looks.is_hidden(study),
         "looks": study.looks.all()[:5],
         "link": request.build_absolute_uri(study.get_absolute_url()),
         "socket": f"/ws/studies/{study.name}/",

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from annotations.building import setup
 from annotations.models import Participant, Study
 from tests.annotations.building.test_setup import World
-from tests.factories import make_check, make_participant
+from tests.factories import make_check, make_participant, make_session
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.slow]
 DRAFT = (
@@ -33,6 +33,7 @@ def test_every_page_fits_and_axe_and_the_security_policy_find_nothing(
     world.games[0].utterances.update(text="It is Paris.")
     quiz = setup.open_study(world.create(name="quiz", rounds=4))
     make_participant(study=quiz, code="ada", excluded="attention", message="Hello")
+    make_session(study=quiz, verdicts=[True, False])
     staff_page.emulate_media(color_scheme=scheme)
     staff_page.set_viewport_size({"width": width, "height": 800})
     pages = ["", "new/", *(f"draft/{page}" for page in DRAFT), "quiz/", "quiz/edit/basics/", "quiz/monitor/", "quiz/people/ada/"]

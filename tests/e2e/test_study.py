@@ -236,12 +236,3 @@ def test_axe_finds_nothing_on_staff_pages(
         axe(staff_page)
         assert staff_page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
     assert [line for line in console if "404" not in line] == []
-
-
-def test_the_figure_of_the_results_is_drawn(staff_page: Page, live_server: Any, study: Study) -> None:
-    make_session(study=study, verdicts=[True, False, True, True])
-    staff_page.goto(f"{live_server.url}/s/trivia/results/")
-    figure = staff_page.get_by_role("img", name=re.compile("share of right and of wrong answers accepted"))
-    expect(figure).to_be_visible()
-    staff_page.wait_for_function("document.querySelector('img.plot').complete")
-    assert figure.evaluate("image => image.naturalWidth") > 300

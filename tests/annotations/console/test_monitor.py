@@ -16,7 +16,7 @@ from annotations.console import consumers, monitor
 from annotations.models import ArmUtterance, Participant, Study
 from games.models import Judgment
 from lacie_platform.asgi import application
-from tests.factories import make_assignment, make_judgment, make_open_study, make_participant
+from tests.factories import make_assignment, make_judgment, make_open_study, make_participant, make_session
 from tests.queries import queries_of
 
 NOW = dt.datetime(2026, 5, 1, 12, tzinfo=dt.UTC)
@@ -132,6 +132,8 @@ def test_closing_by_accident_does_nothing(study: Study, admin_client: Client) ->
 
 @pytest.mark.django_db
 def test_the_effect_is_not_on_the_page_but_who_looked_at_it_is(study: Study, admin_client: Client) -> None:
+    assert "Hidden, so" not in admin_client.get("/studies/quiz/monitor/").content.decode()  # nobody has judged yet
+    make_session(study=study, verdicts=[True])
     page = admin_client.get("/studies/quiz/monitor/").content.decode()
     assert "Hidden, so that nobody decides by it before the time" in page
     assert "points" not in page and "Looked at" not in page
