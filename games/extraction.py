@@ -74,9 +74,10 @@ def parse(text: str) -> Extracted | None:
 FINAL = re.compile(r"^[^\w\n]*(?:final )?answer[^\w\n]*?[:=](?P<answer>.*)$", re.IGNORECASE | re.MULTILINE)
 IS = re.compile(r"\b(?:the (?:correct |right )?answer(?:, [^,.\n]{1,60},)? (?:is|was|would be)|my answer is)[ :]+(?P<answer>[^\n]+)", re.IGNORECASE)
 NUMBERED = re.compile(r"\s*(?P<answer>[^\n]{0,200}?)[.,;]?\s*\bconfidence: ?\d{1,3}(?:/10)?%?\.?\s*", re.IGNORECASE)
+SIGHS = r"(?:(?:sorry|honestly|unfortunately|hmm|well|i'm afraid)\W+)*"
 NO_ANSWER = re.compile(
-    r"(?:(?:sorry|honestly|unfortunately|hmm|well|i'm afraid)\W+)*"
-    r"(?:i (?:really |honestly |just )?(?:do not|don't) (?:know|have (?:an|the) answer|have any idea)|i have no idea|(?:i have )?no (?:idea|clue)"
+    SIGHS
+    + r"(?:i (?:really |honestly |just )?(?:do not|don't) (?:know|have (?:an|the) answer|have any idea)|i have no idea|(?:i have )?no (?:idea|clue)"
     r"|i (?:really )?(?:can't|cannot|can not|could not|couldn't) (?:say|tell|answer)|(?:i'm|i am) (?:unable|not able) to (?:answer|say|tell)"
     r"|(?:i'm|i am) not sure(?! (?:but|if|whether))|not sure|(?:unknown|n/a|not known)(?=\W*$))(?!\w)",
     re.IGNORECASE,
@@ -88,7 +89,8 @@ SAID_AFTER = re.compile(
     re.IGNORECASE,
 )
 OPENING = re.compile(
-    r"(?:(?:i'm not sure|i don't know|not sure),? but )?(?:(?:i think|i believe|i guess|i'd guess|maybe|perhaps|probably|possibly)(?: that)?,? )*"
+    SIGHS
+    + r"(?:(?:i'm not sure|i don't know|not sure),? but )?(?:(?:i think|i believe|i guess|i'd guess|maybe|perhaps|probably|possibly)(?: that)?,? )*"
     rf"(?:{_any_of(LEAD_WORDS)})?",
     re.IGNORECASE,
 )

@@ -108,6 +108,8 @@ def test_a_doubtful_answer_is_an_answer(text: str) -> None:
         ("It’s O’Neill, I think.", "O’Neill"),
         ("That's The Way We Were, I believe.", "The Way We Were"),
         ("Veins are blue.", None),
+        ("Unfortunately, I'm a large language model, and I do not know what is to come.", None),
+        ("Honestly, Paris.", "Paris"),
         ("It is in the north, so I am sure the answer is Paris, without any doubt.", "Paris"),
         ("The answer is Paris, definitely.", "Paris"),
     ],
