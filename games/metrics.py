@@ -149,8 +149,9 @@ def ece_lacie(probability: ArrayLike, correct: ArrayLike, weights: Floats | None
         return np.full(w.shape[:-1], np.nan)
     least = np.where(w > 0, p, np.inf).min(-1, keepdims=True)
     greatest = np.where(w > 0, p, -np.inf).max(-1, keepdims=True)
-    one = least == greatest  # as scipy.stats.binned_statistic: a single value is the middle of a range of width 1
-    width = np.where(one, 1.0, greatest - least) / LACIE_BINS
+    width = (greatest - least) / LACIE_BINS
+    one = width == 0  # as scipy.stats.binned_statistic: a single value is the middle of a range of width 1
+    width = np.where(one, 1 / LACIE_BINS, width)
     start = np.where(one, least - 0.5, least)
     place = np.clip(np.floor(np.round((p - start) / width, 9)), 0, LACIE_BINS - 1)
     residual = w * (start + (place + 0.5) * width - y)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from sklearn import metrics as sklearn
@@ -167,6 +167,7 @@ def test_a_weight_of_two_is_the_same_utterance_twice(probability, correct):
 
 
 @given(arrays.arrays(float, 20, elements=st.floats(0, 1)), arrays.arrays(bool, 20))
+@example(np.array([5e-324] + [0.0] * 19), np.zeros(20, dtype=bool))
 def test_scores_lie_between_nothing_and_one(probability, correct):
     for score in SCORES:
         value = float(score(probability, correct))
