@@ -14,6 +14,17 @@ PHRASES = [
 ]
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A file, as it is outside tests: of a database in memory all threads have one connection, so that requests at the same time would be in one
+    transaction."""
+    from django.conf import settings
+
+    database = settings.DATABASES["default"]
+    if database["ENGINE"] == "django.db.backends.sqlite3":
+        database.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
 def make_tiny_model(folder: Path, *, texts: Sequence[str] = PHRASES, width: int = 32, layers: int = 2, seed: int = 0) -> Path:
     """A random Llama and a byte-level tokenizer made on the spot: everything real about it but its knowledge."""
     import torch
