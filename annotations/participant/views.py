@@ -5,7 +5,9 @@ A participant is known by a signed cookie that this study alone reads; none of t
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
 
 from django.conf import settings
 from django.db import transaction
@@ -25,6 +27,7 @@ from annotations.participant.prepared import Given, Select
 from annotations.recruiting import links
 from annotations.recruiting.refusals import Refused
 
+Rest = ParamSpec("Rest")
 COOKIE = "participant"
 COOKIE_SECONDS = 60 * 60 * 24 * 60
 
@@ -82,13 +85,24 @@ def consent(request: HttpRequest, name: str) -> HttpResponse:
     return remember(redirect(row), participant)
 
 
+def of_participant(
+    view: Callable[Concatenate[HttpRequest, Participant, Rest], HttpResponse],
+) -> Callable[..., HttpResponse]:
+    """For a view of whoever has begun in this browser; anybody else is sent to the beginning."""
+
+    @wraps(view)
+    def found(request: HttpRequest, name: str, *args: Rest.args, **kwargs: Rest.kwargs) -> HttpResponse:
+        participant = _participant(request, name)
+        return view(request, participant, *args, **kwargs) if participant else _start(request, name)
+
+    return found
+
+
 @require_POST
 @never_cache
-def step(request: HttpRequest, name: str, step: str) -> HttpResponse:
+@of_participant
+def step(request: HttpRequest, participant: Participant, step: str) -> HttpResponse:
     """A form of any step but consent and rounds: make the move, then show where the person is."""
-    participant = _participant(request, name)
-    if participant is None:
-        return _start(request, name)
     said = ""
     try:
         said = STEPS[step](participant, request.POST) or ""
@@ -102,33 +116,27 @@ def step(request: HttpRequest, name: str, step: str) -> HttpResponse:
 
 @require_POST
 @never_cache
-def dismiss(request: HttpRequest, name: str) -> HttpResponse:
+@of_participant
+def dismiss(request: HttpRequest, participant: Participant) -> HttpResponse:
     """The manager's message has been read; by htmx it goes without the page being loaded again, which would lose what is being filled in."""
-    participant = _participant(request, name)
-    if participant is None:
-        return _start(request, name)
     flow.dismiss(participant=participant, message=request.POST.get("message", "").replace("\r\n", "\n"))
     return HttpResponse() if _by_htmx(request) else redirect(participant.study)
 
 
 @require_POST
 @never_cache
-def language(request: HttpRequest, name: str) -> HttpResponse:
+@of_participant
+def language(request: HttpRequest, participant: Participant) -> HttpResponse:
     """Chosen on any page after consent, which has links for it."""
-    participant = _participant(request, name)
-    if participant is None:
-        return _start(request, name)
     flow.speak(participant=participant, language=request.POST.get("language", ""))
     return redirect(participant.study)
 
 
 @require_POST
 @never_cache
-def answer(request: HttpRequest, name: str) -> HttpResponse:
+@of_participant
+def answer(request: HttpRequest, participant: Participant) -> HttpResponse:
     """Save one verdict; the answer is the next round. By htmx it is that part of the page alone, refusals too."""
-    participant = _participant(request, name)
-    if participant is None:
-        return _start(request, name)
     if request.POST.get("person", pages.person(participant)) != pages.person(participant):
         return _page(request, participant, status=409)  # somebody else has begun in this browser since the form was shown
     form = AnswerForm(request.POST, measures=participant.study.rules.measures)

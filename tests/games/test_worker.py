@@ -4,11 +4,11 @@ import random
 import re
 import signal
 import time
-import uuid
 
 import pytest
 
 from tests.games.site import alive, site, wait_until
+from tests.own_postgres import own_postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
 
@@ -84,18 +84,8 @@ def test_a_game_whose_worker_is_killed_ten_times_is_taken_over_each_time(tmp_pat
 @pytest.fixture
 def postgres():
     """The URL of a database of its own."""
-    psycopg = pytest.importorskip("psycopg")
-    server = "postgres://postgres@127.0.0.1:5432"
-    name = f"lacie_worker_{uuid.uuid4().hex[:8]}"
-    try:
-        admin = psycopg.connect(f"{server}/postgres", autocommit=True, connect_timeout=5)
-    except psycopg.OperationalError as error:
-        pytest.skip(f"needs PostgreSQL on 127.0.0.1:5432: {str(error).splitlines()[0]}")
-    with admin:
-        admin.execute(f"CREATE DATABASE {name}")
-        yield f"{server}/{name}"
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    admin.close()
+    with own_postgres() as url:
+        yield url
 
 
 @pytest.mark.postgres

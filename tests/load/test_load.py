@@ -42,7 +42,7 @@ def finished(bots: "subprocess.Popen[str]") -> str:
 
 def has_begun(running: Stage, study: str, bots: "subprocess.Popen[str]") -> None:
     """Until a part of the judgments is there."""
-    wait_until(lambda: bots.poll() is not None or running.audit(study)["judgments"] > 100, "the first judgments")
+    wait_until(lambda: bots.poll() is not None or running.judged(study) > 100, "the first judgments")
     assert bots.poll() is None, bots.communicate()[0]
 
 

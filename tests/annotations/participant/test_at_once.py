@@ -4,11 +4,12 @@ import json
 import os
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.own_postgres import own_postgres
 
 ROOT = Path(__file__).parents[3]
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("at_once")]
@@ -28,18 +29,8 @@ def sqlite(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def postgres():
-    psycopg = pytest.importorskip("psycopg")
-    server = "postgres://postgres@127.0.0.1:5432"
-    name = f"recruit_at_once_{uuid.uuid4().hex[:8]}"
-    try:
-        admin = psycopg.connect(f"{server}/postgres", autocommit=True, connect_timeout=5)
-    except psycopg.OperationalError as error:
-        pytest.skip(f"needs PostgreSQL on 127.0.0.1:5432: {str(error).splitlines()[0]}")
-    with admin:
-        admin.execute(f"CREATE DATABASE {name}")
-        yield f"{server}/{name}"
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    admin.close()
+    with own_postgres() as url:
+        yield url
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
