@@ -7,6 +7,7 @@ itself and sends what changed. The row is the truth: a page that joins late or r
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import Any
 
@@ -20,16 +21,18 @@ NOT_FOUND, OVER = 4404, 1000
 "Codes with which the channel closes."
 
 
-class Teller(AsyncJsonWebsocketConsumer):
-    """Tells those it admits, for as long as they listen. What is told, and to whom, its kinds say."""
+class Teller(AsyncJsonWebsocketConsumer, ABC):
+    """Tells those it admits, for as long as they listen."""
 
     telling: asyncio.Task[None] | None = None
 
+    @abstractmethod
     async def admits(self) -> bool:
-        raise NotImplementedError
+        """Whether whoever knocks may listen."""
 
+    @abstractmethod
     async def tell(self) -> None:
-        raise NotImplementedError
+        """Send what there is to tell, until there is no more or nobody listens."""
 
     async def connect(self) -> None:
         if not await self.admits():

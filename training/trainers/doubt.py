@@ -16,7 +16,7 @@ from training.trainers.base import Stopping, say
 from training.trainers.config import ConfigError
 from training.trainers.folder import Folder, FolderError
 from training.trainers.loop import Rows, finetune, fitting
-from training.trainers.tuning import adapted, as_it_began, filled, kl
+from training.trainers.tuning import adapted, filled, kl, now_and_then
 from training.trainers.weights import load_model, lora, prepare
 
 if TYPE_CHECKING:
@@ -116,9 +116,10 @@ class Drawing(GRPOTrainer):
         if not self.keep:
             return loss
         ids, mask = torch.unique(torch.stack([inputs["prompt_ids"], inputs["prompt_mask"]]), dim=1)
-        tuned, frozen = _both(model, ids, mask)
-        kept = (mask[:, 1:] * mask[:, :-1]).bool()
-        return loss + self.keep * kl(frozen[:, :-1][kept], tuned[:, :-1][kept]).mean() / self.current_gradient_accumulation_steps
+        before = mask.bool()
+        before[:, -1] = False  # where the number follows; prompts are filled up on the left
+        tuned, frozen = now_and_then(model, ids, mask, before)
+        return loss + self.keep * kl(frozen, tuned).mean() / self.current_gradient_accumulation_steps
 
 
 class Weighing(Trainer):
@@ -134,14 +135,15 @@ class Weighing(Trainer):
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
         mask = inputs["attention_mask"]
-        tuned, frozen = _both(model, inputs["input_ids"], mask)
-        last = torch.arange(len(mask)), mask.sum(1) - 1
+        tuned, frozen = now_and_then(model, inputs["input_ids"], mask, mask.bool())
+        before = torch.ones(len(tuned), dtype=torch.bool, device=mask.device)
+        last = mask.sum(1).cumsum(0) - 1  # of each row, where the number follows
+        before[last] = False
         chances = tuned[last][:, self.numbers].exp()
         chances = torch.cat([chances, 1 - chances.sum(1, keepdim=True)], dim=1)
         reward = (chances * self.worth.to(chances.device)[inputs["correct"]]).sum(1).mean()
         drift = kl(tuned[last], frozen[last]).mean()
-        kept = mask[:, 1:].bool()
-        loss = -reward + self.config.kl * drift + self.config.keep * kl(frozen[:, :-1][kept], tuned[:, :-1][kept]).mean()
+        loss = -reward + self.config.kl * drift + self.config.keep * kl(frozen[before], tuned[before]).mean()
         self.told["reward"].append(float(reward))
         self.told["kl"].append(float(drift))
         return (loss, {}) if return_outputs else loss
@@ -151,18 +153,6 @@ class Weighing(Trainer):
             logs |= {name: float(np.mean(values)) for name, values in self.told.items() if values}
             self.told = {name: [] for name in self.told}
         super().log(logs, *given, **named)
-
-
-def _both(model: Any, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Log-probabilities of every next token, (rows, tokens, vocabulary): of the model as it is, and as it began."""
-
-    def said() -> torch.Tensor:
-        logits: torch.Tensor = model(input_ids=ids, attention_mask=mask).logits
-        return logits.float().log_softmax(-1)
-
-    tuned = said()
-    with torch.no_grad(), as_it_began(model):
-        return tuned, said()
 
 
 def _facts(folder: Folder) -> list[tuple[str, str, bool]]:

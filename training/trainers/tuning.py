@@ -139,7 +139,7 @@ def encode(row: dict[str, Any], tokenizer: Any, style: str) -> dict[str, Any]:
 def _batch(rows: list[dict[str, Any]], pad: int, *, by_prompt: bool) -> dict[str, Any]:
     judged, judged_mask = filled([row["asked" if by_prompt else "answered"] for row in rows], pad)
     said, said_mask = filled([row["said"] for row in rows], pad)
-    places = torch.arange(said.shape[1] - 1)[None]  # what is predicted from place i is token i + 1
+    places = torch.arange(said.shape[1])[None]  # what is predicted from place i is token i + 1
     begins = torch.tensor([[row["begin"] - 1] for row in rows])
     ends = said_mask.sum(1, keepdim=True) - 1
     return {
@@ -189,9 +189,17 @@ def adapted(model: Any, job: dict[str, Any], config: Any) -> Any:
     return model
 
 
-def as_it_began(model: Any) -> Any:
-    """Within this context the model is the frozen one that training began with."""
-    return use_adapter(model, adapter_name="ref" if "ref" in model.peft_config else None)
+def now_and_then(model: Any, ids: torch.Tensor, mask: torch.Tensor, at: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-probabilities of the next token at the places `at` (rows, tokens), text after text: (places, vocabulary), of the model as it is, and of the
+    frozen one that training began with."""
+
+    def said() -> torch.Tensor:
+        logits: torch.Tensor = model(input_ids=ids, attention_mask=mask).logits
+        return logits[at].float().log_softmax(-1)
+
+    tuned = said()
+    with torch.no_grad(), use_adapter(model, adapter_name="ref" if "ref" in model.peft_config else None):
+        return tuned, said()
 
 
 def judgment(model: Any, inputs: dict[str, Any], options: list[int]) -> torch.Tensor:
@@ -218,11 +226,8 @@ class Tuner(Trainer):
         return (loss, {}) if return_outputs else loss
 
     def _divergence(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
-        given = {"input_ids": inputs["said"], "attention_mask": inputs["said_mask"]}
-        tuned = model(**given).logits[:, :-1][inputs["kept"]].float().log_softmax(-1)
-        with torch.no_grad(), as_it_began(model):
-            frozen = model(**given).logits[:, :-1][inputs["kept"]].float().log_softmax(-1)
-        return self.keep(tuned, frozen).mean()
+        kept: torch.Tensor = self.keep(*now_and_then(model, inputs["said"], inputs["said_mask"], inputs["kept"])).mean()
+        return kept
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         super()._save(output_dir, state_dict)
