@@ -27,7 +27,7 @@ lint: install-dev
 
 benchmark: install
 	$(PY) manage.py migrate --verbosity 0
-	$(PY) manage.py benchmark --out $(or $(OUT),data/benchmark)
+	TRAININGS_AT_ONCE=$(or $(TRAININGS_AT_ONCE),2) $(PY) manage.py benchmark --out $(or $(OUT),data/benchmark)
 
 run: install
 	$(PY) manage.py migrate

@@ -222,3 +222,6 @@ INFO_JUDGE = env.str("INFO_JUDGE", "")
 
 # Validation questions that a training asks its speaker at each checkpoint, to draw how its calibration goes; 0: none.
 LOOK_QUESTIONS = env.int("LOOK_QUESTIONS", 100)
+
+# How many of a benchmark's trainings go on beside each other, each on its share of the cores.
+TRAININGS_AT_ONCE = env.int("TRAININGS_AT_ONCE", 1)

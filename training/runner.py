@@ -242,7 +242,7 @@ def _one_process(job: TrainingRun, folder: Folder, lease: Lease, on_progress: Re
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=settings.BASE_DIR,
-            env={**os.environ, PARENT: str(os.getpid())},
+            env={**_share_of_cores(), **os.environ, PARENT: str(os.getpid())},
             start_new_session=True,  # Ctrl-C reaches this process alone, which then stops the trainer in order
         )
     try:
@@ -258,11 +258,19 @@ def _one_process(job: TrainingRun, folder: Folder, lease: Lease, on_progress: Re
     return process.returncode
 
 
+def _share_of_cores() -> dict[str, str]:
+    """Of a trainer that may have others beside it: two that each take all cores are slower than one after the other."""
+    at_once = settings.TRAININGS_AT_ONCE
+    return {"OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // at_once))} if at_once > 1 else {}
+
+
 def _mirror(folder: Folder, lease: Lease, on_progress: Report | None) -> None:
     """Write the trainer's latest line into the row; only beat while there is none yet."""
     lines = [line for line in folder.progress() if "loss" in line]
     if not lines:
         lease.write(message="loading")
+        if on_progress:
+            on_progress(lease.job.done, lease.job.total, "loading")
         return
     last = lines[-1]
     lease.write(done=last["step"], total=last["total"], message=_message(last))

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import fields
 from functools import partial
 from statistics import mean
 from typing import Any, NamedTuple
 
 import numpy as np
+from django.conf import settings
+from django.db import connection
 
 from games import estimate, play
 from games.foreground import in_foreground
-from games.jobs import Cancelled, Lease
+from games.jobs import Cancelled, Lease, Released
 from games.metrics import Outcomes
 from games.models import Dataset, Game, Listener, Speaker, Split
 from training import pairs, runner
@@ -133,13 +138,9 @@ def run_in_foreground(benchmark: Benchmark, on_progress: Report | None = None) -
 def run(job: Benchmark, lease: Lease, on_progress: Report | None = None) -> None:
     """What a worker calls for a claimed benchmark; the caller finishes the row."""
     stage = Stage(job, lease, on_progress)
-    steps = list(stage.steps())
-    for place, step in enumerate(steps):
-        stage.tell(place, len(steps), step.says)
-        step.do()
-    stage.tell(len(steps), len(steps), "intervals")
-    found = {**_settings(job), "rows": table(stage.scenes, stage.picks), "cost": _cost(stage.runs), "stopped": stage.stopped}
-    lease.write(result=found, done=len(steps), total=len(steps), message=f"{len(job.methods)} methods, {job.seeds} seeds")
+    stage.play()
+    found = {**_settings(job), "rows": table(stage.scenes, stage.picks), "cost": _cost(stage.runs), "stopped": _stopped(stage.runs)}
+    lease.write(result=found, message=f"{len(job.methods)} methods, {job.seeds} seeds")
 
 
 def _known(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,11 +149,12 @@ def _known(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name in names}
 
 
-def _cost(runs: Sequence[tuple[str, TrainingRun]]) -> list[dict[str, Any]]:
-    """Means over the seeds, by method and what differs in its configuration."""
+def _cost(runs: Mapping[tuple[str, int], TrainingRun]) -> list[dict[str, Any]]:
+    """Means over the seeds, by method and what differs in its configuration. Trainings that were stopped have no part in it."""
     found: dict[str, list[TrainingRun]] = defaultdict(list)
-    for name, run in runs:
-        found[name].append(run)
+    for (name, _), run in runs.items():
+        if run.speaker:
+            found[name].append(run)
     return [
         {
             "method": name,
@@ -164,6 +166,19 @@ def _cost(runs: Sequence[tuple[str, TrainingRun]]) -> list[dict[str, Any]]:
         }
         for name, turns in found.items()
     ]
+
+
+def _stopped(runs: Mapping[tuple[str, int], TrainingRun]) -> list[dict[str, Any]]:
+    """Trainings that somebody stopped: the table is made without them."""
+    return [{"method": name, "seed": seed, "run": run.name} for (name, seed), run in runs.items() if not run.speaker]
+
+
+def _aside(step: Callable[[], None]) -> None:
+    """In a thread of its own, whose connection to the database ends with it."""
+    try:
+        step()
+    finally:
+        connection.close()
 
 
 def _labels(run: TrainingRun) -> int:
@@ -200,20 +215,26 @@ class Stage:
         self.datasets = [Dataset.objects.get(name=name) for name in job.datasets]
         self.scenes: list[Scene] = []
         self.picks: list[Pick] = []
-        self.runs: list[tuple[str, TrainingRun]] = []
-        "By the entry's name."
-        self.speakers: dict[tuple[str, int], Speaker] = {}
-        self.stopped: list[dict[str, Any]] = []
-        "Trainings that somebody stopped: the table is made without them."
+        self.runs: dict[tuple[str, int], TrainingRun] = {}
+        "By the entry's name and the seed."
+        self.telling, self.failed = threading.Lock(), threading.Event()
 
-    def steps(self) -> list[Step]:
+    def play(self) -> None:
+        """First what the methods learn from, then the trainings, some at once, then the looks."""
         seeds = range(self.job.seeds)
-        trained = [
-            Step(f"seed {seed}: training {name}", partial(self._train, name, entry, seed))
-            for seed in seeds
-            for name, entry in self.entries.items()
-            if entry.method
-        ]
+        trained = [(name, entry, seed) for seed in seeds for name, entry in self.entries.items() if entry.method]
+        learned = [Step(f"seed {seed}: what {name} learns from", partial(self._prepare, name, entry, seed)) for name, entry, seed in trained]
+        looked = self._looks()
+        self.job.done, self.job.total = 0, 2 * len(trained) + len(looked)
+        for step in learned:
+            self._do(step)
+        self._train_all()
+        for step in looked:
+            self._do(step)
+        self.tell(0, "intervals")
+
+    def _looks(self) -> list[Step]:
+        seeds = range(self.job.seeds)
         looked = [
             Step(f"{name} on {dataset}, seed {seed}", partial(self._look, name, look, dataset, seed))
             for dataset in self.datasets
@@ -228,28 +249,52 @@ class Stage:
             if entry.pairwise and any(one.pairwise and one.method for one in self.entries.values())
             for seed in seeds
         ]
-        return trained + looked + paired
+        return looked + paired
 
-    def tell(self, done: int, total: int, message: str) -> None:
-        self.lease.write(done=done, total=total, message=message[:300])
-        if self.on_progress:
-            self.on_progress(done, total, message)
+    def _do(self, step: Step) -> None:
+        self.tell(0, step.says)
+        step.do()
+        self.tell(1, step.says)
+
+    def tell(self, more: int, message: str) -> None:
+        """So many more steps are done. Beats, and obeys a wish to stop."""
+        if self.failed.is_set():
+            raise Released("A training beside this one ended what both are part of.")
+        with self.telling:
+            self.lease.write(done=self.job.done + more, total=self.job.total, message=message[:300])
+            if self.on_progress:
+                self.on_progress(self.job.done, self.job.total, message)
 
     # Training
 
-    def _train(self, name: str, entry: Entry, seed: int) -> None:
+    def _prepare(self, name: str, entry: Entry, seed: int) -> None:
         run = self._run(entry, seed)
         self.job.runs.add(run)
-        if run.state != TrainingRun.State.DONE:
+        self.runs[name, seed] = next((one for one in self.runs.values() if one == run), run)  # two entries may come to the same
+
+    def _train_all(self) -> None:
+        """`TRAININGS_AT_ONCE` beside each other. When one fails, or somebody wants to stop, the others save and end."""
+        steps = [partial(self._train, name, seed) for name, seed in {run: key for key, run in self.runs.items()}.values()]
+        if settings.TRAININGS_AT_ONCE == 1:
+            for step in steps:
+                step()
+            return
+        with ThreadPoolExecutor(settings.TRAININGS_AT_ONCE) as pool:
+            waiting = [pool.submit(_aside, step) for step in steps]
             try:
-                run = runner.run_in_foreground(run, on_progress=self._inner(f"seed {seed}: training {name}"))
-            except Cancelled:
-                self.lease.write()  # raises if it is the benchmark that was stopped
-                self.stopped.append({"method": name, "seed": seed, "run": run.name})
-                return
-        assert run.speaker is not None, f"{run} is done and has made no speaker"  # noqa: S101  # the runner publishes before it finishes
-        self.runs.append((name, run))
-        self.speakers[name, seed] = run.speaker
+                for one in as_completed(waiting):
+                    one.result()
+            except BaseException:
+                self.failed.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _train(self, name: str, seed: int) -> None:
+        what = f"seed {seed}: training {name}"
+        self.tell(0, what)
+        with suppress(Cancelled):  # one training, by somebody; the next word raises if it is the benchmark that was stopped
+            runner.run_in_foreground(self.runs[name, seed], on_progress=self._inner(what))
+        self.tell(1, what)
 
     def _run(self, entry: Entry, seed: int) -> TrainingRun:
         base = self.job.base
@@ -295,10 +340,7 @@ class Stage:
         """The progress of a long step, as the message of this job; beats, and obeys a wish to stop."""
 
         def tell(done: int, total: int, message: str) -> None:
-            words = f"{what}: {done}/{total} {message}".strip()
-            self.lease.write(message=words[:300])
-            if self.on_progress:
-                self.on_progress(self.job.done, self.job.total, words)
+            self.tell(0, f"{what}: {done}/{total} {message}".strip())
 
         return tell
 
@@ -306,7 +348,7 @@ class Stage:
 
     def _speaker(self, name: str, seed: int) -> Speaker | None:
         """Whom this entry looks at; None where its training was stopped."""
-        return self.speakers.get((name, seed)) if self.entries[name].method else self.job.base
+        return self.runs[name, seed].speaker if self.entries[name].method else self.job.base
 
     def _look(self, name: str, look: Look, dataset: Dataset, seed: int) -> None:
         speaker = self._speaker(name, seed)
