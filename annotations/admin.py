@@ -13,7 +13,19 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from annotations.building.setup import SetupError, open_study
-from annotations.models import Arm, ArmUtterance, Assignment, AttentionCheck, LiveAnswer, Look, Participant, Payment, PlatformIdentity, Study
+from annotations.models import (
+    Arm,
+    ArmUtterance,
+    Assignment,
+    AttentionCheck,
+    LiveAnswer,
+    Look,
+    Participant,
+    Payment,
+    PlatformIdentity,
+    SpeakerServer,
+    Study,
+)
 from games.admin_pages import Readable, ResultAdmin
 
 
@@ -221,6 +233,11 @@ class LiveAnswerAdmin(ResultAdmin):
     list_filter = ("state", "assignment__participant__study")
     list_select_related = ("assignment__participant",)
     search_fields = ("assignment__participant__code", "error")
+
+
+@admin.register(SpeakerServer)
+class SpeakerServerAdmin(ResultAdmin):
+    list_display = ("worker", "beat_at", "loaded")
 
 
 @admin.register(Look)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -353,6 +354,20 @@ class LiveAnswer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.assignment}: {self.state}"
+
+
+class SpeakerServer(models.Model):
+    """A process that answers for live arms, as it last said so. One that has fallen silent is no more, or too busy to answer."""
+
+    SILENT = dt.timedelta(seconds=20)
+
+    worker = models.CharField(max_length=100, unique=True)
+    loaded = models.JSONField(default=list)
+    "Names of the speakers whose models it has."
+    beat_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.worker
 
 
 class PaymentQuerySet(models.QuerySet["Payment"]):

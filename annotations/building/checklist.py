@@ -140,9 +140,13 @@ def _budget(facts: _Facts) -> Iterator[Item]:
 def _live(facts: _Facts) -> Iterator[Item]:
     for problem in live.problems(facts.study):
         yield Item("stop", problem, "session")
-    for arm in facts.arms:
-        if arm.is_live:
-            yield Item("warning", f"{arm.speaker} answers live: keep manage.py serve_speakers running, or people hear recorded answers.", "arms")
+    spoken = [arm.speaker.name for arm in facts.arms if arm.is_live]
+    if not spoken:
+        return
+    if live.answering() is None:
+        yield Item("warning", f"{' and '.join(spoken)} answer live, and no manage.py serve_speakers runs: people hear recorded answers.", "arms")
+    else:
+        yield Item("done", f"{' and '.join(spoken)} answer live; serve_speakers runs, and has to go on.", "arms")
 
 
 def _recruiting(facts: _Facts) -> Iterator[Item]:

@@ -12,6 +12,7 @@ from django.db.models import Count, F, Max, Q, QuerySet, Sum
 from django.utils import timezone
 
 from annotations.models import Arm, Assignment, Participant, Study
+from annotations.participant import live
 
 WINDOW = dt.timedelta(hours=1)
 """Over which the speed is taken."""
@@ -44,6 +45,9 @@ class ArmProgress:
     excluded: list[tuple[str, int]]
     "Reason and count, the most frequent first."
     goal: int
+    is_live: bool
+    answers: bool
+    "Whether a live arm's speaker is loaded somewhere; if not, people hear recorded answers."
 
     @property
     def percent(self) -> int:
@@ -136,10 +140,11 @@ def _arms(study: Study, bots: bool) -> list[ArmProgress]:
     reasons: dict[int, Counter[str]] = {arm.pk: Counter() for arm in arms}
     for arm, reason, n in _given(study, bots).order_by().values_list("arm", "judgment__excluded").annotate(n=Count("id")):
         reasons[arm][reason] = n
-    return [_arm(study, arm, reasons[arm.pk]) for arm in arms]
+    loaded = live.answering() or set()
+    return [_arm(study, arm, reasons[arm.pk], loaded) for arm in arms]
 
 
-def _arm(study: Study, arm: Arm, reasons: Counter[str]) -> ArmProgress:
+def _arm(study: Study, arm: Arm, reasons: Counter[str], loaded: set[str]) -> ArmProgress:
     return ArmProgress(
         name=arm.name,
         speaker=arm.speaker.name,
@@ -147,6 +152,8 @@ def _arm(study: Study, arm: Arm, reasons: Counter[str]) -> ArmProgress:
         usable=reasons[""],
         excluded=[(reason, n) for reason, n in reasons.most_common() if reason],
         goal=study.rules.stopping.goal or arm.wanted or 0,  # type: ignore[attr-defined]  # annotated above
+        is_live=arm.is_live,
+        answers=arm.speaker.name in loaded,
     )
 
 
@@ -164,4 +171,4 @@ def last_change(study: Study) -> tuple[object, ...]:
     people = study.participants.aggregate(n=Count("id"), seen=Max("seen_at"), entered=Max("entered_at"), through=Count("id", filter=~Q(outcome="")))
     state = Study.objects.values_list("state", flat=True).get(pk=study.pk)
     answered = Assignment.objects.filter(participant__study=study).aggregate(at=Max("answered_at"), n=Count("id"))
-    return (state, *people.values(), *answered.values())
+    return (state, *people.values(), *answered.values(), *sorted(live.answering() or ()))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
-from annotations.models import Assignment, LiveAnswer, Study
+from annotations.models import Assignment, LiveAnswer, SpeakerServer, Study
 from annotations.protocol import Protocol
 
 DECIDING = 0.25
@@ -83,6 +83,12 @@ def _too_late(assignment: int) -> None:
 def fall_back(assignment: int) -> None:
     """The recorded utterance, which the row has had from the beginning, is what is heard."""
     Assignment.objects.filter(pk=assignment, source=Assignment.Source.FIXED).update(source=Assignment.Source.FALLBACK)
+
+
+def answering() -> set[str] | None:
+    """Names of the speakers that some `serve_speakers` has loaded and answers for; None where none runs."""
+    servers = SpeakerServer.objects.filter(beat_at__gt=timezone.now() - SpeakerServer.SILENT).values_list("loaded", flat=True)
+    return {name for names in servers for name in names} if servers else None
 
 
 def problems(study: Study) -> list[str]:

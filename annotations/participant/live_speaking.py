@@ -17,7 +17,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from annotations.blinding import names_a_model
-from annotations.models import Assignment, LiveAnswer, Study
+from annotations.models import Assignment, LiveAnswer, SpeakerServer, Study
 from annotations.participant import live
 from games import speakers
 from games.grading import grade
@@ -49,6 +49,16 @@ class Voices:
 
     def forget(self, speaker: Speaker) -> None:
         self._loaded.pop(speaker.pk, None)
+
+    def beat(self) -> None:
+        """Say that this process is there, and for whom it answers; what said so last a day ago is forgotten."""
+        names = sorted(Speaker.objects.filter(pk__in=self._loaded).values_list("name", flat=True))
+        now = timezone.now()
+        SpeakerServer.objects.update_or_create(worker=this_process(), defaults={"loaded": names, "beat_at": now})
+        SpeakerServer.objects.filter(beat_at__lt=now - dt.timedelta(days=1)).delete()
+
+    def end(self) -> None:
+        SpeakerServer.objects.filter(worker=this_process()).delete()
 
     def warm_up(self) -> list[str]:
         """Load what may be asked soon, so that the first answers are not late; the names of those newly loaded."""

@@ -7,6 +7,7 @@ import logging
 import signal
 import threading
 import time
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -18,7 +19,7 @@ from games.speakers.base import SpeakerError
 
 log = logging.getLogger(__name__)
 SECONDS_BETWEEN_VOICES = 5.0
-"""How often it looks for studies that have been opened meanwhile."""
+"""How often it looks for studies that have been opened meanwhile, and says that it is there."""
 
 
 class Command(BaseCommand):
@@ -40,15 +41,21 @@ class Command(BaseCommand):
         if not options["once"]:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, end)
-        self._serve(over, max(0.01, options["interval"]), once=options["once"])
+        voices = Voices()
+        try:
+            self._serve(voices, over, max(0.01, options["interval"]), once=options["once"])
+        finally:
+            with suppress(DatabaseError):
+                voices.end()
 
-    def _serve(self, over: threading.Event, interval: float, *, once: bool) -> None:
-        voices, looked = Voices(), float("-inf")
+    def _serve(self, voices: Voices, over: threading.Event, interval: float, *, once: bool) -> None:
+        looked = float("-inf")
         while not over.is_set():
             try:
                 if time.monotonic() - looked > SECONDS_BETWEEN_VOICES:
                     looked = time.monotonic()
                     self._warm_up(voices)
+                    voices.beat()
                 answered = speak(voices)
             except DatabaseError:
                 log.exception("The database did not answer; it is asked again")

@@ -14,7 +14,9 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotations.models import Assignment, LiveAnswer
+from annotations.building import checklist
+from annotations.console import monitor
+from annotations.models import Assignment, LiveAnswer, SpeakerServer
 from annotations.participant import live, live_speaking
 from annotations.participant.live_speaking import Voices, speak
 from annotations.participant.views import COOKIE, cookie_salt
@@ -199,6 +201,25 @@ def test_serve_speakers_answers_who_waits_and_survives_a_speaker_that_cannot_be_
     out, err = io.StringIO(), io.StringIO()
     call_command("serve_speakers", "--once", stdout=out, stderr=err)
     assert "Asked: 2." in out.getvalue() and "cannot be loaded" in err.getvalue() and again(row).source == "live"
+
+
+@pytest.mark.django_db
+def test_manager_and_checklist_are_told_whether_somebody_answers_for_a_live_arm(admin_client):
+    study = shown().participant.study
+    said = "no manage.py serve_speakers runs"
+    assert [item.level for item in checklist.of(study) if said in item.text] == ["warning"]
+    assert "recorded answers are heard" in admin_client.get(f"/studies/{study.name}/monitor/").content.decode()
+    before, voices = monitor.last_change(study), Voices()
+    voices.warm_up()
+    voices.beat()
+    assert not [item for item in checklist.of(study) if said in item.text]
+    assert "answers live" in admin_client.get(f"/studies/{study.name}/monitor/").content.decode()
+    assert monitor.last_change(study) != before
+    SpeakerServer.objects.update(beat_at=timezone.now() - 2 * SpeakerServer.SILENT)  # killed, or stuck
+    assert live.answering() is None
+    voices.beat()
+    voices.end()
+    assert live.answering() is None and not SpeakerServer.objects.exists()
 
 
 @pytest.mark.slow
