@@ -163,7 +163,7 @@ def candidates(heard: pd.DataFrame, rule: str, options: Options) -> pd.DataFrame
     Returns:
         one row a pair: `question`, `chosen`, `rejected` (ids), `pair_type`.
     """
-    table = heard.sort_values("id").assign(worth=_worth(heard, rule, options), kind=_kinds(heard, rule))
+    table = heard.assign(worth=_worth(heard, rule, options), kind=_kinds(heard, rule)).sort_values("id")
     by = ["question", "answer"] if options.match == "answer" else ["question"]
     pairs = table.merge(table, on=by, suffixes=("", "_other"))
     pairs = pairs[pairs["worth"] > pairs["worth_other"]]

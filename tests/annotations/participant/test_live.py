@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from annotations.building import checklist
 from annotations.console import monitor
 from annotations.models import Assignment, LiveAnswer, SpeakerServer
-from annotations.participant import live, live_speaking
+from annotations.participant import flow, live, live_speaking
 from annotations.participant.live_speaking import Voices, speak
 from annotations.participant.views import COOKIE, cookie_salt
 from annotations.protocol import Protocol
@@ -26,6 +26,7 @@ from games.registry import ensure_bundled_speaker
 from games.speakers.base import SpeakerError
 from lacie_platform.asgi import application
 from tests.factories import make_arm, make_check, make_participant, make_question, make_speaker, make_study, make_utterance
+from training import pairs
 
 QUESTION = "What is the capital of France?"
 SCRIPT = {"cast": "boaster", "accuracy": 1.0, "answers": {QUESTION: ["Paris", "Lyon"]}}
@@ -201,6 +202,23 @@ def test_serve_speakers_answers_who_waits_and_survives_a_speaker_that_cannot_be_
     out, err = io.StringIO(), io.StringIO()
     call_command("serve_speakers", "--once", stdout=out, stderr=err)
     assert "Asked: 2." in out.getvalue() and "cannot be loaded" in err.getvalue() and again(row).source == "live"
+
+
+@pytest.mark.django_db
+def test_people_s_judgments_of_live_answers_make_pairs():
+    row = shown()
+    study, alike = row.participant.study, {"arm": row.arm, "question": row.question}
+    speak(Voices())
+    Assignment.objects.update(shown_at=timezone.now() - dt.timedelta(seconds=20))
+    flow.answer(participant=row.participant, position=1, accepted=False)  # "Paris", right
+    other = make_participant(study=study, step="rounds")
+    given = {"item": row.item, "utterance": row.item.utterance, "position": 1, "shown_at": row.shown_at, "source": "fallback"}
+    Assignment.objects.create(participant=other, **alike, **given)
+    Assignment.objects.update(shown_at=timezone.now() - dt.timedelta(seconds=20))
+    flow.answer(participant=other, position=1, accepted=True)  # "It's Lyon.", wrong: of the two mistakes the worse
+    asked = {"speaker": row.arm.speaker, "listener": study.listener, "games": [], "split": row.question.split}
+    made = pairs.build(name="people", rule="lacie", options=pairs.recipe(row.arm.speaker, "lacie"), **asked)
+    assert [(pair.chosen, pair.rejected) for pair in made.pairs.all()] == [(again(row).utterance, row.item.utterance)]
 
 
 @pytest.mark.django_db
