@@ -82,13 +82,16 @@ class Cell(NamedTuple):
     "`better` or `worse` than the base where the interval of the paired difference leaves out 0, `other` where a metric has no better."
 
     def __str__(self) -> str:
-        """
-        >>> str(Cell(0.754, 0.71, 0.79, "")), str(Cell(None, None, None, ""))
-        ('0.75 [0.71, 0.79]', '–')
+        """Two digits, or three of what would be 0.00 by two, as the share of garbled answers.
+
+        >>> str(Cell(0.754, 0.71, 0.79, "")), str(Cell(0.0034, 0.0, 0.008, "")), str(Cell(None, None, None, ""))
+        ('0.75 [0.71, 0.79]', '0.003 [0.000, 0.008]', '–')
         """
         if self.value is None:
             return "–"
-        return f"{self.value:.2f}" + (f" [{self.low:.2f}, {self.high:.2f}]" if self.low is not None and self.high is not None else "")
+        digits = 3 if 0 < abs(self.value) < 0.005 else 2
+        value, low, high = ("" if number is None else f"{number:.{digits}f}" for number in self[:3])
+        return f"{value} [{low}, {high}]" if low and high else value
 
     def short(self) -> str:
         """As the papers print it.
