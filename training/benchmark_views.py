@@ -14,8 +14,10 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from games.jobs import Job
 from training import run_views
 from training.benchmark import folder
+from training.benchmark.entries import name_of
 from training.benchmark.reading import SHOWS, Beside
 from training.models import Benchmark
 
@@ -41,8 +43,9 @@ def benchmarks(request: HttpRequest) -> HttpResponse:
 @never_cache
 def benchmark(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Benchmark.objects.select_related("base", "listener"), pk=pk)
-    now = row.training_now
-    shown: dict[str, Any] = {"benchmark": row, "files": FILES, "runs": row.runs.select_related("speaker").order_by("seed", "pk"), "run": now}
+    now, runs = row.training_now, row.runs.select_related("speaker").order_by("seed", "pk")
+    shown: dict[str, Any] = {"benchmark": row, "files": FILES, "run": now, "runs": [(run, name_of(run.method, run.config)) for run in runs]}
+    shown["beside"] = [] if row.is_over else [run for run in runs if run.state == Job.State.RUNNING and run != now]
     shown["last"] = run_views.last(now) if now else None
     if row.result:
         shown |= folder.context(row.result, lambda name: reverse("training:benchmark-picture", args=[pk, name]))

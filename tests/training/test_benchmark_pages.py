@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from games.jobs import Job
 from games.models import Confidence
@@ -84,6 +85,15 @@ def test_the_training_that_goes_on_is_shown_with_a_stop_of_its_own(staff, benchm
     for job in (benchmark, going):
         assert reverse("games:job-stop", args=[job._meta.label_lower, job.pk]) in text
     assert "At step 10, loss 0.500, reward margin 0.100." in text
+
+
+def test_trainings_beside_it_and_which_variant_each_is_are_named(staff, benchmark):
+    other = TrainingRun.objects.get(name="lacie-0")
+    TrainingRun.objects.filter(pk=other.pk).update(state=Job.State.RUNNING, method="metacognition", config={"tasks": "both", "steps": 20})
+    TrainingRun.objects.filter(name="lacie-1").update(started_at=timezone.now())
+    text = page(staff, benchmark.get_absolute_url())
+    assert "Beside it: " in text and other.get_absolute_url() in text.split("Beside it: ")[1].split("</p>")[0]
+    assert "<td>metacognition-both</td>" in text
 
 
 def test_the_curves_have_loss_margin_and_calibration(staff, benchmark):

@@ -71,6 +71,16 @@ ENTRIES: dict[str, Entry] = {
 }
 
 
+def name_of(method: str, config: Mapping[str, Any]) -> str:
+    """The entry that trains so; the method's own name where none does. Of several the one that says most.
+
+    >>> name_of("calibration-tuning", {"variant": "lora-prompt", "keep": "off", "steps": 20})
+    'calibration-tuning-lora-prompt-no-jsd'
+    """
+    fits = [name for name, one in ENTRIES.items() if one.method == method and one.settings.items() <= config.items()]
+    return max(fits, key=lambda name: len(ENTRIES[name].settings), default=method)
+
+
 def chosen(names: Iterable[str]) -> dict[str, Entry]:
     """The entries of these names in the table's order, the base first, whether it was named or not.
 
