@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from annotations import texts
 from annotations.models import Study
+from annotations.participant.pages import language_name
 
 
 class Wording(NamedTuple):
@@ -25,8 +26,7 @@ def languages(study: Study) -> list[str]:
 
 
 def language_choices(study: Study) -> list[tuple[str, str]]:
-    shipped = texts.languages()
-    return [(code, shipped[code].name if code in shipped else code) for code in languages(study)]
+    return [(code, language_name(code)) for code in languages(study)]
 
 
 def wordings(study: Study) -> list[Wording]:

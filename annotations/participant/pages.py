@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.utils.crypto import salted_hmac
+from django.utils.translation import get_language_info
 
 from annotations import texts
 from annotations.models import Participant, Payment, Study
@@ -47,10 +48,24 @@ def measures(asked: Measures, language: str) -> tuple[Measure, ...]:
     return tuple(found)
 
 
+def language_name(code: str) -> str:
+    """In itself, also of a language that the product does not ship and a study has its own texts in.
+
+    >>> language_name("de"), language_name("fr"), language_name("tlh")
+    ('Deutsch', 'français', 'tlh')
+    """
+    if code in texts.languages():
+        return texts.language_of(code).name
+    try:
+        return str(get_language_info(code)["name_local"])
+    except KeyError:
+        return code
+
+
 def frame(study: Study, language: str) -> dict[str, Any]:
     """What every page of a study needs."""
     shown = language if language in texts.languages() else "en"
-    offered = [(code, texts.language_of(code).name) for code in study.rules.languages]
+    offered = [(code, language_name(code)) for code in study.rules.languages]
     return {"study": study, "words": texts.language_of(language).words, "language": shown, "offered": offered if len(offered) > 1 else []}
 
 

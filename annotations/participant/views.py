@@ -258,7 +258,7 @@ def _consent(request: HttpRequest, row: Study, arrival: links.Arrival, status: i
     if row.state != Study.State.OPEN and not is_preview:
         return render(request, "annotations/session.html", {**context, "part": "annotations/_not_open.html"})
     context["text"] = texts.as_html(texts.text(row.rules, language, "consent"))
-    context["choices"] = [(code, texts.language_of(code).name, _with(request, language=code)) for code in row.rules.languages]
+    context["choices"] = [(code, pages.language_name(code), _with(request, language=code)) for code in row.rules.languages]
     ticket = links.seal(study=row, arrival=arrival)
     return render(request, "annotations/consent.html", {**context, "chosen": language, "ticket": ticket, "again": status != 200}, status=status)
 
