@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from annotations import exclusion
 from annotations.blinding import names_a_model, telling_words
 from annotations.building import freezing
 from annotations.building.draws import DrawError, drawn
@@ -211,7 +212,10 @@ def pause_study(study: Study) -> bool:
 def close_study(study: Study) -> bool:
     """Take no answers any more, for good; False if the study has not been opened, or is closed."""
     under_way = Study.objects.filter(pk=study.pk, state__in=(Study.State.OPEN, Study.State.PAUSED))
-    return bool(under_way.update(state=Study.State.CLOSED, closed_at=timezone.now()))
+    if not under_way.update(state=Study.State.CLOSED, closed_at=timezone.now()):
+        return False
+    exclusion.settle_study(study)  # those too who left in the middle: what is learned from this study asks no report first
+    return True
 
 
 @transaction.atomic

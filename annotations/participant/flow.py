@@ -21,6 +21,7 @@ from annotations.models import Assignment, AttentionCheck, Participant, Study
 from annotations.participant import live, material
 from annotations.participant.prepared import Given, Insert, Select, Update
 from annotations.payments import ledger
+from annotations.protocol import Protocol
 from games.models import Judgment, Listener
 
 Step, Outcome = Participant.Step, Participant.Outcome
@@ -191,10 +192,8 @@ def answer(
     if row.answered_at is not None:
         return _shown(following, now) if following else None
     _refuse_if_not_open(participant)
-    seconds = (now - row.shown_at).total_seconds()
     rules = participant.study.rules
-    if (missing := max(rules.timing.min_seconds, live.schedule(rules).ends) - max(0.0, seconds)) > 0:
-        raise TooEarly(missing)
+    seconds = _seconds(now - row.shown_at, rules)
     if rules.pace:
         row = live.decide(row)
     judgment, passed = None, None
@@ -204,6 +203,7 @@ def answer(
         raise NotShown  # a live answer that has not come yet
     else:
         is_free = row.released_at is None or participant.is_preview or material.take_back(row)
+        why = participant.excluded or exclusion.at_answer(rules, seconds=seconds, knew_answer=knew_answer)
         judgment = KEEP(
             Judgment(
                 utterance=row.utterance,
@@ -215,11 +215,13 @@ def answer(
                 convincing=convincing,
                 probability=probability(accepted, confidence),
                 response_ms=min(max(0, round(seconds * 1000)), MAX_MS),
-                excluded=exclusion.at_answer(rules, seconds=seconds, knew_answer=knew_answer) if is_free else exclusion.GIVEN_AWAY,
+                excluded=why if is_free else exclusion.GIVEN_AWAY,
             )
         )
     ANSWERED(row=row.pk, answered_at=now, judgment=judgment and judgment.pk, passed=passed, note=note[:WORDS_MAX])
     SEEN(participant=participant.pk, seen_at=now, failed=int(passed is False))
+    if passed is False:
+        exclusion.settle(participant=participant)  # now, since who fails may leave, and training would hear them
     if following is not None:
         return _shown(following, now)
     if row.released_at is not None:
@@ -227,6 +229,14 @@ def answer(
     if _take(participant, Step.ROUNDS):
         _go_on(participant, now)
     return None
+
+
+def _seconds(since_shown: dt.timedelta, rules: Protocol) -> float:
+    """Raises TooEarly within the minimum reading time, or before the answer has been streamed."""
+    seconds = since_shown.total_seconds()
+    if (missing := max(rules.timing.min_seconds, live.schedule(rules).ends) - max(0.0, seconds)) > 0:
+        raise TooEarly(missing)
+    return seconds
 
 
 def _heard_as(participant: Participant) -> int:

@@ -7,10 +7,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from annotations import exclusion
+from annotations.building import setup
 from annotations.models import Assignment, Participant, Study
+from annotations.participant import flow
 from annotations.protocol import Protocol
 from games.models import Judgment
-from tests.factories import make_arm, make_assignment, make_check, make_judgment, make_participant, make_study
+from tests.factories import make_arm, make_assignment, make_check, make_judgment, make_open_study, make_participant, make_session, make_study
 
 RULES = {"exclusion": {"failed_checks": 2, "knew_over": 0.5, "faster_than": 1.0}, "timing": {"max_seconds": 60}}
 
@@ -67,6 +69,27 @@ def test_who_fails_too_many_checks_is_out_with_every_judgment() -> None:
     assert (bo.excluded, reasons(bo)) == ("attention", ["attention", "attention"])
     assert set(Assignment.objects.for_results().values_list("participant", flat=True)) == {ada.pk}
     assert not Judgment.objects.usable().filter(judge=bo.code).exists(), "training, which knows no people, does not see them either"
+
+
+@pytest.mark.django_db
+def test_who_fails_too_many_checks_and_leaves_in_the_middle_teaches_nothing() -> None:
+    person = make_session(study=make_open_study(protocol={"exclusion": {"failed_checks": 1}}), verdicts=[True])
+    check = make_check(study=person.study, expects_accept=False)
+    person.assignments.create(position=0, check_shown=check, shown_at=person.entered_at)
+    assert reasons(person) == [""]
+    flow.answer(participant=person, position=0, accepted=True)
+    assert reasons(person) == ["attention"]
+    flow.answer(participant=person, position=2, accepted=True)
+    assert reasons(person) == ["attention", "attention"]
+
+
+@pytest.mark.django_db
+def test_closing_a_study_settles_those_who_left_in_the_middle() -> None:
+    study = make_open_study(protocol={"exclusion": {"knew_over": 0.5, "knew_normalised": True}})
+    left = someone(study, [{"knew_answer": 0.0}, {"knew_answer": 0.3}])
+    assert reasons(left) == ["", ""]
+    assert setup.close_study(study)
+    assert reasons(left) == ["", "knew it"]
 
 
 @pytest.mark.django_db
