@@ -2,7 +2,7 @@
 
     python benchmarks/load_study.py [--people 200] [--seconds 60] [--every 10] [--wsgi]
 
-Needs root and PostgreSQL's programs: it makes a cluster of its own, and serves the site by two uvicorn processes. People enter by the real pages;
+Needs root and PostgreSQL's programs: it makes a cluster of its own, and serves the site by two granian processes. People enter by the real pages;
 what they send then is the form of their round over and over, with the position alone changed, as a browser with JavaScript sends it, by a loop that
 does as little as it can: it shares the cores with the server, and `cpu_ms_people` says what it took of them. Its CPU is not counted; its people are
 not marked as bots, since those cost a query more. A wait is from the press to the last byte, a new connection included where the server has closed

@@ -35,6 +35,8 @@ def _secret_key() -> str:
 
 SECRET_KEY = _secret_key()
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", "testserver"])
+# From these addresses alone `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", ["127.0.0.1"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [

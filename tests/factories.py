@@ -16,6 +16,7 @@ from annotations.models import (
     Participant,
     Payment,
     PlatformIdentity,
+    SpeakerServer,
     Study,
     participant_code,
 )
@@ -202,6 +203,12 @@ def make_look(**kwargs: Any) -> Look:
     kwargs["study"] = kwargs.get("study") or make_study()
     kwargs.setdefault("by", "ada")
     return Look.objects.create(**kwargs)
+
+
+def make_speaker_server(**kwargs: Any) -> SpeakerServer:
+    kwargs.setdefault("worker", f"machine:{next(_numbers)}")
+    kwargs.setdefault("loaded", ["lacie"])
+    return SpeakerServer.objects.create(**kwargs)
 
 
 def make_identity(**kwargs: Any) -> PlatformIdentity:

@@ -27,7 +27,8 @@ def site(url: str) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "lacie_platform.asgi:application", "--port", str(port), "--log-level", "warning", "--lifespan", "off"]
+    served = ["--interface", "asginl", "lacie_platform.asgi:application"]
+    command = [sys.executable, "-m", "granian", *served, "--port", str(port), "--log-level", "warning"]
     server = subprocess.Popen(command, cwd=settings.BASE_DIR, env=os.environ | {"ALLOWED_HOSTS": "127.0.0.1"})  # noqa: S603  # our own command
     try:
         _wait_for(f"http://127.0.0.1:{port}/health/", server)

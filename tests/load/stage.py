@@ -67,12 +67,13 @@ class Stage:
 
     def start(self, *, wsgi: bool = False) -> None:
         """As `docs/deploying.md` serves many people: connections to the database are kept, by a pool, or with `wsgi` by each thread."""
-        application = ["lacie_platform.wsgi:application", "--interface", "wsgi"] if wsgi else ["lacie_platform.asgi:application"]
+        by_wsgi = ["--interface", "wsgi", "lacie_platform.wsgi:application", "--blocking-threads", "1"]
+        by_asgi = ["--interface", "asginl", "lacie_platform.asgi:application"]
         self.environment |= {"CONN_MAX_AGE": "60", "DATABASE_POOL": "0"} if wsgi else {"CONN_MAX_AGE": "0", "DATABASE_POOL": "10"}
-        command = [sys.executable, "-m", "uvicorn", *application, "--port", str(self.port), "--workers", "2"]
+        command = [sys.executable, "-m", "granian", *(by_wsgi if wsgi else by_asgi), "--port", str(self.port), "--workers", "2"]
         with (self.folder / "server.log").open("ab") as log:
             self.server = subprocess.Popen(
-                [*command, "--log-level", "warning", "--lifespan", "off"],
+                [*command, "--log-level", "warning"],
                 cwd=ROOT,
                 env=self.environment,
                 stdout=log,

@@ -45,6 +45,7 @@ ROWS: dict[str, Callable[[], Any]] = {
     "annotations.payment": make.make_payment,
     "annotations.liveanswer": make.make_live_answer,
     "annotations.look": make.make_look,
+    "annotations.speakerserver": make.make_speaker_server,
 }
 RESULTS = [
     *(
@@ -58,6 +59,7 @@ RESULTS = [
     ),
     *("annotations.arm", "annotations.armutterance", "annotations.participant", "annotations.assignment"),
     *("annotations.attentioncheck", "annotations.platformidentity", "annotations.payment", "annotations.liveanswer", "annotations.look"),
+    "annotations.speakerserver",
 ]
 JOBS = ["games.game", "training.trainingrun", "training.comparison", "training.benchmark"]
 
