@@ -156,7 +156,7 @@ def test_a_worker_serves_only_the_queues_it_is_given(tmp_path):
 
 def test_ctrl_c_stops_a_game_and_the_same_command_goes_on(tmp_path):
     with site(tmp_path) as here:
-        here.call("set_up", questions=40, delay=0.05)
+        here.call("set_up", questions=160, delay=0.05)
         pk = here.call("start", enqueue=False)
         first = here.start(*GAME)
         wait_until(lambda: here.call("saved", pk=pk) > 0, "the first chunk")
