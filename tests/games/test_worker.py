@@ -96,7 +96,7 @@ def test_on_postgresql_too(tmp_path, postgres):
 
 def test_a_stalled_worker_that_wakes_up_changes_nothing(tmp_path):
     with site(tmp_path, stale=1) as here:
-        here.call("set_up", questions=40, delay=0.05)
+        here.call("set_up", questions=120, delay=0.05)
         pk = here.call("start")
         stalled = here.start(*WORKER)
         wait_until(lambda: here.call("saved", pk=pk) > 0, "the first chunk")
@@ -130,7 +130,7 @@ def test_two_workers_share_the_games_and_never_play_one_twice(tmp_path):
 
 def test_a_worker_that_is_asked_to_end_leaves_the_job_to_another(tmp_path):
     with site(tmp_path) as here:
-        here.call("set_up", questions=40, delay=0.05)
+        here.call("set_up", questions=120, delay=0.05)
         pk = here.call("start")
         first = here.start(*WORKER)
         wait_until(lambda: here.call("saved", pk=pk) > 0, "the first chunk")
