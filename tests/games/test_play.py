@@ -224,6 +224,7 @@ def test_a_game_that_is_asked_to_stop_stops_after_its_chunk_and_can_go_on(game, 
     assert rows(game) == twin
 
 
+@pytest.mark.slow
 def test_a_game_that_another_process_plays_is_left_alone(game, settings):
     settings.JOB_STALE_SECONDS = 1
     game.claim(worker="another-machine:1")

@@ -234,6 +234,7 @@ def test_the_command_writes_a_folder_and_says_what_is_wrong(world, tmp_path, cap
         call_command("benchmark", **{**given, "methods": ["lacy"]})
 
 
+@pytest.mark.slow
 def test_staff_reads_the_page_and_takes_the_files_away_and_others_do_not(world, client):
     row = play(world)
     assert client.get(row.get_absolute_url()).status_code == 302

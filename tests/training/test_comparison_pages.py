@@ -143,6 +143,7 @@ def test_the_list_costs_the_same_for_two_comparisons_and_for_thirty(staff):
 @pytest.mark.parametrize(
     ("kind", "start", "mime"), [("svg", b"<?xml", "image/svg+xml"), ("png", b"\x89PNG", "image/png"), ("pdf", b"%PDF", "application/pdf")]
 )
+@pytest.mark.slow
 def test_every_figure_comes_in_every_format(staff, kind, start, mime):
     pk = compared(make_world(12)).pk
     for name in ("acceptance", "reliability-0", "reliability-1", "confidence-0", "confidence-1"):
@@ -185,6 +186,7 @@ def test_the_csv_has_the_table(staff):
     assert [float(row[-3]) for row in rows if row[:2] == ["value", "honest"] and row[6] == "auroc"] == [value]
 
 
+@pytest.mark.slow
 def test_the_pdf_has_a_page_for_each_figure(staff):
     pages = staff.get(address("comparison-pdf", compared(make_world(12)).pk)).content
     assert pages.startswith(b"%PDF") and len(re.findall(rb"/Type /Page\b", pages)) == 5
@@ -231,6 +233,7 @@ def test_long_names_still_make_a_name_of_their_own(world, capsys):
     assert Comparison.objects.count() == 2
 
 
+@pytest.mark.slow
 def test_the_folder_needs_no_server(world, capsys, tmp_path):
     compare(world, html=str(tmp_path / "report"))
     page = (tmp_path / "report" / "index.html").read_text()

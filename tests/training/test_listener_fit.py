@@ -87,6 +87,7 @@ def test_the_command_fits_tells_and_is_repeatable(tmp_path, capsys):
     assert (listener.kind, listener.threshold) == (Listener.Kind.LEARNED, 0.5)
 
 
+@pytest.mark.slow
 def test_it_judges_the_next_game():
     listener = listener_fit.fit(name="heard", judge=people())
     game = make.make_game(state="done")
@@ -119,6 +120,7 @@ def test_an_unknown_study_and_a_taken_name_are_refused():
         call_command("fit_listener", "taken", judge="trivia")
 
 
+@pytest.mark.slow
 def test_a_simulated_listener_can_be_imitated_too():
     listener = make.make_listener(name="tone")
     speaker = make.make_speaker()

@@ -15,7 +15,10 @@ from games.listeners.learned import Acceptance
 from games.models import Judgment, Utterance
 from tests.factories import make_check, make_listener, make_open_study
 
-over_http = pytest.mark.django_db(transaction=True)
+
+def over_http(test: Any) -> Any:
+    """Real pages of a real server, a second or two each."""
+    return pytest.mark.slow(pytest.mark.django_db(transaction=True)(test))
 
 
 def walk(live_server: Any, study: Study, **kwargs: Any) -> list[walking.Walk]:

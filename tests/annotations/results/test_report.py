@@ -168,6 +168,7 @@ def test_the_table_names_the_speakers_and_the_test() -> None:
     assert all(word in said for word in ("base", "lacie", "mcnemar", "−47 %", "49"))
 
 
+@pytest.mark.slow
 def test_the_pdf_has_a_page_for_table_and_figures(tmp_path: Path) -> None:
     papers_study(confidence=0.5, knew_answer=0.1, probability=0.7)
     printed("paper", "--pdf", str(tmp_path / "paper.pdf"), "--json", str(tmp_path / "paper.json"))

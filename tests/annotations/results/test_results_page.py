@@ -21,6 +21,7 @@ def test_the_answer_comes_first(admin_client: Client) -> None:
     assert "McNemar" in page and "not asked how sure" in page
 
 
+@pytest.mark.slow
 def test_every_figure_of_the_page_is_drawn(admin_client: Client) -> None:
     study = papers_study(confidence=0.4, probability=0.7, knew_answer=0.2)
     first = study.participants.first().assignments.first()

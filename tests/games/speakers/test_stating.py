@@ -108,6 +108,7 @@ def test_samples_that_agree_are_judged_once_each_with_its_own_question():
 HOW = Generation(samples=4, temperature=1.0, max_new_tokens=8, seed=1)
 
 
+@pytest.mark.slow
 def test_a_local_speaker_states_what_its_judge_tells_of_its_answers(tiny_model, probe):
     plain = load(Spec("local", str(tiny_model), str(probe)))
     speaker = load(Spec("local", str(tiny_model), str(probe), generation={"state": "number"}))
