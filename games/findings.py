@@ -87,16 +87,21 @@ LISTENERS = {
     "human": "The listeners are the people of a study.",
 }
 STAND_IN = (
-    "The speakers {names} are the bundled stand-in: a model of about two million parameters that is really sampled, trained and graded, and made so "
+    "{names} the bundled stand-in: a model of about two million parameters that is really sampled, trained and graded, and made so "
     "that the loop runs on any machine. It stands in for a large model and is none."
 )
-SCRIPTED = "The speakers {names} are scripted: no model answers."
+SCRIPTED = "{names} scripted: no model answers."
 
 
 def simulated(*, listener_kind: str, stand_ins: list[str], scripted: list[str]) -> list[str]:
-    """What of a comparison is no person and no large model, said plainly."""
+    """What of a comparison is no person and no large model, said plainly.
+
+    >>> simulated(listener_kind="human", stand_ins=[], scripted=["honest"])[1]
+    'The speaker honest is scripted: no model answers.'
+    """
     found = [LISTENERS[listener_kind]] if listener_kind in LISTENERS else []
     for names, sentence in ((stand_ins, STAND_IN), (scripted, SCRIPTED)):
         if names:
-            found.append(sentence.format(names=", ".join(names)))
+            who = f"The speaker {names[0]} is" if len(names) == 1 else f"The speakers {', '.join(names)} are"
+            found.append(sentence.format(names=who))
     return found
