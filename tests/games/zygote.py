@@ -37,6 +37,7 @@ def main() -> None:
 
 def _child(told: dict[str, Any]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, also where the tests run in the background, which ignores Ctrl-C
     code = 1
     try:
         code = _manage(told) if "manage" in told else _call(told)
