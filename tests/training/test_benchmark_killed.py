@@ -2,6 +2,7 @@
 
 import csv
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ def make_questions(file: Path) -> None:
                 rows.writerow([fact.question, "|".join(fact.answers), fact.split, fact.subject, fact.relation, fact.popularity])
 
 
-def played(folder: Path, *, kill: bool) -> dict[str, Any]:
-    """The benchmark's report; killed, once both trainings have got as far as their first steps, and started again."""
+def played(folder: Path, *, kill: int = 0) -> dict[str, Any]:
+    """The benchmark's report; ended by this signal, once both trainings have got as far as their first steps, and started again."""
     folder.mkdir()
     make_questions(folder / "small.csv")
     command = [*COMMAND, "--set", *SMALL, "--out", str(folder / "report")]
@@ -37,7 +38,9 @@ def played(folder: Path, *, kill: bool) -> dict[str, Any]:
         pid = here.start(*command)
         if kill:
             wait_until(lambda: len(list(folder.glob("runs/*/checkpoints/*/complete.json"))) >= 2, "two trainings", here.log)
-            here.kill(pid)
+            here.kill(pid, kill)
+            here.wait(pid)
+            assert "Traceback" not in here.log.read_text()
             assert not list(folder.glob("runs/*/metrics.json"))  # neither was through
             here.run(*command)
         else:
@@ -45,11 +48,11 @@ def played(folder: Path, *, kill: bool) -> dict[str, Any]:
     return dict(json.loads((folder / "report/report.json").read_text()))
 
 
-def test_killed_while_two_methods_train_at_once_it_ends_with_the_table_of_one_after_the_other(
+def test_killed_or_stopped_while_two_methods_train_at_once_it_ends_with_the_table_of_one_after_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one_by_one = played(tmp_path / "one", kill=False)
+    one_by_one = played(tmp_path / "one")
     monkeypatch.setenv("TRAININGS_AT_ONCE", "2")
-    at_once = played(tmp_path / "two", kill=True)
-    assert at_once["rows"] == one_by_one["rows"]
+    at_once = played(tmp_path / "two", kill=signal.SIGKILL)
+    assert at_once["rows"] == one_by_one["rows"] == played(tmp_path / "three", kill=signal.SIGINT)["rows"]
     assert [row["method"] for row in at_once["cost"]] == ["metacognition-single", "metacognition-pairwise"]

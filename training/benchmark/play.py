@@ -275,7 +275,7 @@ class Stage:
     def _train_all(self) -> None:
         """`TRAININGS_AT_ONCE` beside each other. When one fails, or somebody wants to stop, the others save and end."""
         steps = [partial(self._train, name, seed) for name, seed in {run: key for key, run in self.runs.items()}.values()]
-        if settings.TRAININGS_AT_ONCE == 1:
+        if settings.TRAININGS_AT_ONCE <= 1:
             for step in steps:
                 step()
             return
