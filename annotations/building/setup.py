@@ -209,6 +209,7 @@ def pause_study(study: Study) -> bool:
     return bool(Study.objects.filter(pk=study.pk, state=Study.State.OPEN).update(state=Study.State.PAUSED))
 
 
+@transaction.atomic
 def close_study(study: Study) -> bool:
     """Take no answers any more, for good; False if the study has not been opened, or is closed."""
     under_way = Study.objects.filter(pk=study.pk, state__in=(Study.State.OPEN, Study.State.PAUSED))
