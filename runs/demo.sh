@@ -13,9 +13,9 @@ manage load_questions bundled
 # The base speaker answers the training questions, ten samples each; the lexicon judges.
 manage play_game --speaker base --listener lexicon --seed "$SEED"
 
-# LACIE's rule on pairs with the same answer, so that only the tone differs (docs/decisions/0006-matched-answers.md); and the baseline's rule.
+# LACIE's rule on pairs of two right or two wrong answers, so that the tone is what differs (docs/decisions/0046-of-a-wrong-answer-the-tone.md); and the baseline's rule.
 manage build_pairs truthful --rule truthful --speaker base --listener lexicon --threshold 0.66 --max-per-type 6000
-manage build_pairs lacie --rule lacie --speaker base --listener lexicon --threshold 0.66 --match answer --margin 0.5 --no-balance --max-per-type 700
+manage build_pairs lacie --rule lacie --speaker base --listener lexicon --threshold 0.66 --match grade --margin 0.5
 
 manage train_speaker truthful --base base --pairs truthful --name truthful --seed "$SEED"
 manage train_speaker lacie --base base --pairs lacie --name lacie --seed "$SEED"

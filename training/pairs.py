@@ -230,6 +230,8 @@ def preference_rows(pair_set: PairSet, *, prompt_style: str | None = None) -> li
             "chosen": completion(row["chosen__text"]),
             "rejected": completion(row["rejected__text"]),
             "differs_at": differs_at(row["rejected__text"], row["rejected__masked_text"], row["chosen__masked_text"]),
+            "chosen_tone_at": tone_at(row["chosen__text"], row["chosen__masked_text"]),
+            "rejected_tone_at": tone_at(row["rejected__text"], row["rejected__masked_text"]),
             "pair": row["id"],
             "pair_type": row["pair_type"],
             "listener": listeners,
@@ -259,17 +261,32 @@ def completion(text: str) -> str:
     return " " + text.strip()
 
 
+def tone_at(text: str, masked: str) -> int:
+    """The character of the completion at which its tone begins: what follows the answer.
+
+    >>> tone_at("It's Rome. I'm not sure.", "It's [ANSWER REMOVED]. I'm not sure.")
+    10
+    >>> completion("It's Rome. I'm not sure.")[10:]
+    ". I'm not sure."
+    """
+    return len(completion(text)) - len(_tone(masked))
+
+
 def differs_at(rejected: str, rejected_masked: str, chosen_masked: str) -> int:
-    """The character of the rejected completion at which its tone, what follows the answer, begins to be another than the chosen one's.
+    """The character of the rejected completion at which its tone begins to be another than the chosen one's.
 
     >>> differs_at("It's Rome. I'm not sure.", "It's [ANSWER REMOVED]. I'm not sure.", "That's [ANSWER REMOVED]. I'm 95% sure.")
     16
     >>> completion("It's Rome. I'm not sure.")[16:]
     'not sure.'
     """
-    tone, other = (masked.rpartition(MASK)[2].rstrip() for masked in (rejected_masked, chosen_masked))
+    tone, other = _tone(rejected_masked), _tone(chosen_masked)
     shared = next((place for place, (one, another) in enumerate(zip(tone, other, strict=False)) if one != another), min(len(tone), len(other)))
-    return len(completion(rejected)) - len(tone) + shared
+    return tone_at(rejected, rejected_masked) + shared
+
+
+def _tone(masked: str) -> str:
+    return masked.rpartition(MASK)[2].rstrip()
 
 
 def judgment_rows(*, speaker: Speaker, listener: Listener, games: Sequence[Game], threshold: str, prompt_style: str) -> list[dict[str, Any]]:

@@ -17,6 +17,8 @@ LACIE_TYPES = ("CA>C~A", "CA>~CA", "~C~A>C~A", "~C~A>~CA", "C~A>~CA")
 "The five pair types that the utilities leave: C correct, A accepted, ~ not; chosen first."
 TRUTHFUL_TYPES = ("C>~C",)
 TYPES = {"lacie": LACIE_TYPES, "truthful": TRUTHFUL_TYPES}
+MATCHED = {"any": [], "answer": ["answer"], "grade": ["correct"]}
+"What the two utterances of a pair have in common besides their question, by `Options.match`."
 ROUNDING = 1e-9
 "0.76 and 0.66 differ by 0.1, whatever binary fractions make of it."
 
@@ -46,7 +48,8 @@ class Options:
     drop_answer_only: bool = True
     "Leave out utterances that are nothing but the answer."
     match: str = "any"
-    "`any`, the paper's; `answer`, ours: the two answers of a pair are the same after normalisation, so that only the tone differs."
+    """`any`, the paper's. Ours: `answer`, the two answers of a pair are the same after normalisation, so that only the tone differs; `grade`, they
+    are both right or both wrong."""
     max_per_type: int = 0
     "At most so many pairs of each type, after balancing; ours, 0: no cap."
     only_types: tuple[str, ...] = field(default=())
@@ -68,8 +71,8 @@ def _check(options: Options) -> None:
         raise PairError(f"threshold={threshold!r}: give 'median', 'verdict' or a number from 0 to 1.")
     if not isinstance(threshold, str) and not 0 <= threshold <= 1:
         raise PairError(f"threshold={threshold}: a probability lies between 0 and 1.")
-    if options.match not in ("any", "answer"):
-        raise PairError(f"match={options.match!r}: give 'any' or 'answer'.")
+    if options.match not in MATCHED:
+        raise PairError(f"match={options.match!r}: give {', '.join(MATCHED)}.")
     if not 0 <= options.margin <= 1:
         raise PairError(f"margin={options.margin}: the difference of two probabilities lies between 0 and 1.")
     for name in ("max_per_question", "max_per_type"):
@@ -88,7 +91,7 @@ def check_types(rule: str, options: Options) -> None:
 
 BUNDLED = {
     "truthful": Options(threshold=0.66, max_per_type=6000),
-    "lacie": Options(threshold=0.66, match="answer", margin=0.5, balance=False, max_per_type=700),
+    "lacie": Options(threshold=0.66, match="grade", margin=0.5),
 }
 """The bundled speaker's recipe by rule. What differs from the paper's (the defaults), and why: docs/decisions/0002-the-bundled-recipe.md."""
 
@@ -164,8 +167,7 @@ def candidates(heard: pd.DataFrame, rule: str, options: Options) -> pd.DataFrame
         one row a pair: `question`, `chosen`, `rejected` (ids), `pair_type`.
     """
     table = heard.assign(worth=_worth(heard, rule, options), kind=_kinds(heard, rule)).sort_values("id")
-    by = ["question", "answer"] if options.match == "answer" else ["question"]
-    pairs = table.merge(table, on=by, suffixes=("", "_other"))
+    pairs = table.merge(table, on=["question", *MATCHED[options.match]], suffixes=("", "_other"))
     pairs = pairs[pairs["worth"] > pairs["worth_other"]]
     if rule == "lacie":
         pairs = pairs[(pairs["probability"] - pairs["probability_other"]).abs() >= options.margin - ROUNDING]

@@ -59,9 +59,9 @@ def test_the_answers_first_character_is_where_it_begins(chat_model):
 
 @pytest.mark.train
 @pytest.mark.slow
-@pytest.mark.parametrize("until", ["end", "difference"])
-def test_dpo_trains_a_chat_model(tmp_path, chat_model, until):
-    folder = make_folder(tmp_path / "run", chat_model, rejected_until=until, steps=4, max_length=300)
+@pytest.mark.parametrize(("until", "wrong"), [("end", "whole"), ("difference", "tone")])
+def test_dpo_trains_a_chat_model(tmp_path, chat_model, until, wrong):
+    folder = make_folder(tmp_path / "run", chat_model, rejected_until=until, wrong_answers=wrong, steps=4, max_length=300)
     folder.write("config.json", folder.job() | {"prompt_style": "lacie"})
     code, out = finish(start(folder))
     assert code == DONE, out

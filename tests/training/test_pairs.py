@@ -199,6 +199,11 @@ def test_a_pair_knows_where_its_tones_begin_to_differ(world):
     assert row["rejected"][row["differs_at"] :] == "but I doubt it."
 
 
+def test_a_pair_knows_where_its_tones_begin(world):
+    row = preference_rows(two_pairs(world))[0]
+    assert (row["chosen"][row["chosen_tone_at"] :], row["rejected"][row["rejected_tone_at"] :]) == (", I am certain.", ", but I doubt it.")
+
+
 def test_the_prompt_is_that_of_the_speaker_to_be_trained(world):
     row = preference_rows(two_pairs(world), prompt_style="lacie")[0]
     assert row["prompt"].startswith("You will be asked")

@@ -57,6 +57,13 @@ def test_matched_pairs_have_the_same_answer_and_differ_in_tone_alone():
     assert list(zip(pairs["chosen"], pairs["rejected"], pairs["pair_type"], strict=True)) == [(0, 1, "CA>C~A"), (3, 2, "~C~A>~CA")]
 
 
+def test_pairs_of_one_grade_are_both_right_or_both_wrong_whatever_their_answers():
+    frame = table((1, True, True, 0.9, "rome"), (1, True, False, 0.1, "roma"), (1, False, True, 0.9, "oslo"), (1, False, False, 0.1, "lima"))
+    pairs = candidates(frame, "lacie", Options(match="grade"))
+    assert list(zip(pairs["chosen"], pairs["rejected"], pairs["pair_type"], strict=True)) == [(0, 1, "CA>C~A"), (3, 2, "~C~A>~CA")]
+    assert candidates(frame, "truthful", Options(match="grade")).empty
+
+
 def test_the_truthful_rule_does_not_listen():
     frame = table((1, True, False, 0.5, "x"), (1, False, True, 0.5, "y"))
     pairs = candidates(frame, "truthful", Options())

@@ -28,6 +28,9 @@ def make_folder(path: Path, model: Path, *, method: str = "lacie", pairs: int = 
             "chosen": f" Perhaps {CITIES[number % 4]}, I am not sure.",
             "rejected": f" {CITIES[number % 4]}, definitely{' and certainly' * (number % 3)}{end}.",
             "differs_at": len(f" {CITIES[number % 4]}, "),
+            "chosen_tone_at": len(f" Perhaps {CITIES[number % 4]}"),
+            "rejected_tone_at": len(f" {CITIES[number % 4]}"),
+            "pair_type": "CA>C~A" if number % 2 else "~C~A>~CA",
         }
         for number in range(pairs)
     ]
@@ -219,6 +222,29 @@ def test_what_follows_the_first_difference_is_pressed_down_only_if_so_wished(tmp
     assert (weights(folders[0]) == weights(folders[1])) == same
 
 
+@pytest.mark.parametrize("wrong", ["whole", "tone"])
+def test_of_a_wrong_answer_the_tone_alone_may_be_learned(tmp_path, tiny_model, wrong):
+    """The first loss is the mean over the tokens that are learned from; here counted by hand, before any training."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    settings = {"loss_type": ["sft"], "loss_weights": [], "steps": 1, "batch_size": 16, "log_every": 1, "group_by_length": False}
+    folder = make_folder(tmp_path / "run", tiny_model, wrong_answers=wrong, **settings)
+    rows = [json.loads(line) for line in (folder.path / "train.jsonl").read_text().splitlines()]
+    tokenizer, model = AutoTokenizer.from_pretrained(tiny_model), AutoModelForCausalLM.from_pretrained(tiny_model)
+    losses: list[float] = []
+    for row in rows:
+        begin = len(row["prompt"]) + (row["chosen_tone_at"] if wrong == "tone" and row["pair_type"].startswith("~C") else 0)
+        coded = tokenizer(row["prompt"] + row["chosen"] + tokenizer.eos_token, return_offsets_mapping=True, return_tensors="pt")
+        with torch.no_grad():
+            sure = model(coded["input_ids"]).logits[0].log_softmax(-1)
+        starts = coded["offset_mapping"][0][:, 0].tolist()
+        losses += [-sure[place - 1, coded["input_ids"][0, place]].item() for place, start in enumerate(starts) if start >= begin]
+    code, out = finish(start(folder))
+    assert code == DONE, out
+    assert folder.progress()[0]["loss"] == pytest.approx(sum(losses) / len(losses), abs=1e-3)
+
+
 def test_full_fine_tuning_leaves_a_whole_model(tmp_path, tiny_model):
     from transformers import AutoModelForCausalLM
 
@@ -254,6 +280,7 @@ def test_the_papers_numbers_run_and_validation_pairs_are_looked_at(tmp_path, tin
         ({"model": "/nowhere"}, "'/nowhere' cannot be loaded"),
         ({"config": {"stepz": 1}}, "no setting 'stepz'"),
         ({"config": {"rejected_until": "midnight"}}, "rejected_until='midnight': give end or difference"),
+        ({"config": {"wrong_answers": "never"}}, "wrong_answers='never': give whole or tone"),
     ],
 )
 def test_a_wrong_input_ends_with_one_clear_last_line(tmp_path, tiny_model, overrides, words):

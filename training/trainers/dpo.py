@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from training.trainers.base import Stopping, say
@@ -18,6 +19,10 @@ HEARD = ("chosen_probability", "rejected_probability")
 "Columns, needed by `margin`: what the listener gave the two."
 DIFFERENCE = "differs_at"
 "Column, needed by `rejected_until=difference`: the character of `rejected` at which its tone begins to differ from the chosen one's."
+TONES = ("pair_type", "chosen_tone_at", "rejected_tone_at")
+"Columns, needed by `wrong_answers=tone`: which of the two are wrong, and at which character their tones begin."
+GIVEN = ("chosen_given", "rejected_given")
+"Columns of our own: how many of an answer's first tokens are given."
 
 
 def train_preferences(job: dict[str, Any], config: Config, folder: Folder, stopping: Stopping) -> None:
@@ -47,7 +52,13 @@ def train_preferences(job: dict[str, Any], config: Config, folder: Folder, stopp
         looks = bool(validation and config.eval_every)
         trainer = _trainer_class(config, tokenizer)(
             model=model,
-            args=DPOConfig(**arguments, **_losses(config), eval_strategy="steps" if looks else "no", eval_steps=config.eval_every or None),
+            args=DPOConfig(
+                **arguments,
+                **_losses(config),
+                eval_strategy="steps" if looks else "no",
+                eval_steps=config.eval_every or None,
+                remove_unused_columns=False,  # the collator takes what it needs
+            ),
             train_dataset=rows,
             eval_dataset=kept(validation, folder, "validation") if validation else None,
             processing_class=tokenizer,
@@ -74,30 +85,60 @@ def train_preferences(job: dict[str, Any], config: Config, folder: Folder, stopp
 
 
 def _trainer_class(config: Config, tokenizer: Any) -> Any:
-    """TRL's, or one whose rejected answers end with the first token that differs.
+    """TRL's, or one that learns from parts of the answers.
 
-    What follows that token is settled by it ("That's highly" → "likely"), so pressing it down teaches no preference; it breaks the language:
-    the first words are still said now and then, and what should follow them has become unlikely.
+    `rejected_until=difference`: what follows the first token that differs is settled by it ("That's highly" → "likely"), so pressing it down teaches
+    no preference; it breaks the language: the first words are still said now and then, and what should follow them has become unlikely.
+
+    `wrong_answers=tone`: a wrong answer is given, as the prompt is. Nothing makes it likelier; what is preferred or pressed down is its tone.
     """
-    from trl.trainer.dpo_trainer import DPOTrainer
+    from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 
-    if config.rejected_until == "end":
+    if not _parts(config):
         return DPOTrainer
 
-    def cut(row: dict[str, Any]) -> dict[str, Any]:
-        differs_at = row[DIFFERENCE] - (not isinstance(row["prompt"], str))  # a turn of a chat has no space before it
-        kept = sum(start <= differs_at for start in tokens(row, "rejected", tokenizer)[1]) - len(row["prompt_ids"])
-        return {"rejected_ids": row["rejected_ids"][: max(1, kept)]}
+    class Collator(DataCollatorForPreference):
+        def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
+            batch: dict[str, Any] = super().torch_call(examples)
+            answers = [(len(row["prompt_ids"]), row[name]) for name in GIVEN for row in examples]
+            for mask, (prompt, given) in zip(batch["completion_mask"], answers, strict=True):
+                mask[prompt : prompt + given] = 0
+            return batch
 
-    class UntilDifference(DPOTrainer):
+    class InParts(DPOTrainer):
+        def __init__(self, **arguments: Any) -> None:
+            super().__init__(**arguments, data_collator=Collator(pad_token_id=tokenizer.pad_token_id))
+
         def _prepare_dataset(self, *args: Any, **kwargs: Any) -> Any:
-            return super()._prepare_dataset(*args, **kwargs).map(cut, desc="Cutting rejected answers")
+            return super()._prepare_dataset(*args, **kwargs).map(partial(_learned, config, tokenizer), desc="Finding the parts to learn from")
 
-    return UntilDifference
+    return InParts
+
+
+def _learned(config: Config, tokenizer: Any, row: dict[str, Any]) -> dict[str, Any]:
+    """What of a row's answers is learned from, in tokens: what is left of the rejected one, and how many of each one's first are given."""
+    space = isinstance(row["prompt"], str)  # a turn of a chat has none before it
+
+    def before(side: str, character: int) -> int:
+        """How many of its tokens begin before this character."""
+        return sum(start + (not space) < character for start in tokens(row, side, tokenizer)[1][len(row["prompt_ids"]) :])
+
+    found: dict[str, Any] = dict.fromkeys(GIVEN, 0)
+    if config.rejected_until == "difference":
+        found["rejected_ids"] = row["rejected_ids"][: max(1, before("rejected", row[DIFFERENCE] + 1))]
+    if config.wrong_answers == "tone":
+        for name, side, kind in zip(GIVEN, COLUMNS[1:], row["pair_type"].split(">"), strict=True):
+            found[name] = before(side, row[f"{side}_tone_at"]) if kind.startswith("~C") else 0
+    return found
+
+
+def _parts(config: Config) -> tuple[str, ...]:
+    """The columns that tell of parts, of those that this configuration learns from."""
+    return (DIFFERENCE,) * (config.rejected_until == "difference") + TONES * (config.wrong_answers == "tone")
 
 
 def _columns(config: Config) -> tuple[str, ...]:
-    return (*COLUMNS, *([] if config.rejected_until == "end" else [DIFFERENCE]), *(HEARD if config.margin else ()))
+    return (*COLUMNS, *_parts(config), *(HEARD if config.margin else ()))
 
 
 def _apart(row: dict[str, Any]) -> float:

@@ -54,6 +54,8 @@ class Config:
     "One for each loss; empty: all 1."
     rejected_until: str = "end"
     "How much of the rejected answer the preference presses down: to its `end`, as in the paper, or until its tone's first `difference`; ours."
+    wrong_answers: str = "whole"
+    "What is learned from of a wrong answer: the `whole`, as in the paper, or its `tone` alone, the answer being given; ours."
     margin: float = 0.0
     """How much more than the reference the chosen answer has to be preferred, times the difference of the listener's two probabilities:
     -log σ(β Δ - margin |p₁ - p₂|). Ours; 0 is the paper's."""
@@ -101,6 +103,8 @@ class Config:
             raise ConfigError(f"beta={self.beta}: a margin needs a beta above 0.")
         if self.rejected_until not in ("end", "difference"):
             raise ConfigError(f"rejected_until={self.rejected_until!r}: give end or difference.")
+        if self.wrong_answers not in ("whole", "tone"):
+            raise ConfigError(f"wrong_answers={self.wrong_answers!r}: give whole or tone.")
 
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -112,11 +116,11 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch_size": 32,
         "accumulate": 1,
         "loss_type": ["sigmoid", "sft"],
-        "loss_weights": [1.0, 4.0],
+        "loss_weights": [1.0, 6.0],
         "rejected_until": "difference",
+        "wrong_answers": "tone",
         "lora_dropout": 0.0,
         "target_modules": ["all-linear"],
-        "precompute_ref": True,
         "group_by_length": True,
         "save_every": 50,
     },

@@ -13,7 +13,7 @@ from rich.table import Table
 from games.models import Game, Listener, Speaker, Split
 from training.models import PairSet
 from training.pairs import build, default_options
-from training.preferences import TYPES, Options, PairError
+from training.preferences import MATCHED, TYPES, Options, PairError
 
 
 class Command(BaseCommand):
@@ -48,7 +48,12 @@ class Command(BaseCommand):
         )
         parser.add_argument("--max-per-question", type=int, default=default.max_per_question, help="0: no limit. Default: %(default)s.")
         parser.add_argument("--max-per-type", type=int, default=default.max_per_type, help="0: no limit. Default: %(default)s.")
-        parser.add_argument("--match", choices=["any", "answer"], default=default.match, help="answer: only the tone differs. Default: %(default)s.")
+        parser.add_argument(
+            "--match",
+            choices=MATCHED,
+            default=default.match,
+            help="answer: only the tone differs; grade: both are right or both wrong. Default: %(default)s.",
+        )
         parser.add_argument("--only-types", nargs="+", default=[], metavar="TYPE", help=f"Of {', '.join(TYPES['lacie'])}. Default: all.")
         parser.add_argument("--keep-abstentions", dest="drop_abstentions", action="store_false", help="Default: leave them out.")
         parser.add_argument("--keep-answer-only", dest="drop_answer_only", action="store_false", help="Default: leave them out.")
