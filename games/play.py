@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from games import listeners as listener_table
 from games import speakers as speaker_table
@@ -299,7 +299,8 @@ def judge_game(*, game: Game, listener: Listener, lease: Lease | None = None) ->
     if not Game.objects.filter(pk=game.pk, state=Job.State.DONE).exists():
         raise GameError(f"{game} is not finished: play it to its end first, or some of its utterances would stay without a judgment.")
     judge = listener_table.load(listener.kind, listener.config)
-    open_ones = game.utterances.exclude(judgments__in=Judgment.objects.filter(listener=listener, judge="")).select_related("question").order_by("pk")
+    judged = Judgment.objects.filter(utterance=OuterRef("pk"), listener=listener, judge="")
+    open_ones = game.utterances.filter(~Exists(judged)).select_related("question").order_by("pk")
     added = 0
     while said := list(open_ones[:JUDGED_TOGETHER]):
         judgments = _judgments(listener, judge, said)
