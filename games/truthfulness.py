@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from django.db.models import Exists, OuterRef
 
 from games import intervals, truth
 from games.metrics import Outcomes
@@ -49,7 +50,7 @@ def truthfulness(game: Game, judges: Mapping[str, str], *, seed: int = 0, on_pro
 def score(game: Game, aspect: str, judge: str, on_progress: Report | None = None) -> None:
     """Store this judge's P(yes) for each response of the game that has none of it yet."""
     rows = game.utterances.select_related("question").order_by("pk")
-    rest = list(rows.exclude(truth_scores__in=TruthScore.objects.filter(aspect=aspect, judge=judge)))
+    rest = list(rows.filter(~Exists(TruthScore.objects.filter(utterance=OuterRef("pk"), aspect=aspect, judge=judge))))
     if not rest:
         return
     asks = truth.Judge(judge, aspect)
