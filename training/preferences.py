@@ -211,9 +211,9 @@ def type_counts(pairs: pd.DataFrame, rule: str) -> dict[str, int]:
 def unpaired(heard: pd.DataFrame, options: Options) -> pd.DataFrame:
     """The utterances with `label`: whether each is desirable, that is worth more than 0 (KTO needs no more than that).
 
-    With `match=answer` only answers of which a question has desirable and undesirable tellings are kept, as many of one as of the other, so that
-    what can be learned from them is the tone. `balance` leaves as many of each of the four cases (right or wrong, accepted or rejected) that
-    occur. What is left is drawn by `options.seed`.
+    With `match=answer` (or `grade`) only answers (or right and wrong answers) of which a question has desirable and undesirable tellings are kept, as
+    many of one as of the other, so that what can be learned from them is the tone. `balance` leaves as many of each of the four cases (right or
+    wrong, accepted or rejected) that occur. What is left is drawn by `options.seed`.
 
     >>> heard = pd.DataFrame({"id": [1, 2], "question": 1, "answer": "a", "correct": [True, True], "accepted": [True, False]})
     >>> unpaired(heard, Options())["label"].tolist()
@@ -221,10 +221,10 @@ def unpaired(heard: pd.DataFrame, options: Options) -> pd.DataFrame:
     """
     worth = utility(heard["correct"], heard["accepted"], options)
     table = heard.assign(label=worth > 0, kind=_kinds(heard, "lacie"))[worth != 0].sort_values("id").sample(frac=1, random_state=options.seed)
-    if options.match == "answer":
-        by = [table["question"], table["answer"]]
-        both = [(table["label"] == label).groupby(by).transform("sum") for label in (True, False)]
-        table = table[table.groupby(["question", "answer", "label"]).cumcount() < np.minimum(*both)]
+    if MATCHED[options.match]:
+        by = ["question", *MATCHED[options.match]]
+        both = [(table["label"] == label).groupby([table[name] for name in by]).transform("sum") for label in (True, False)]
+        table = table[table.groupby([*by, "label"]).cumcount() < np.minimum(*both)]
     if options.balance and len(table):
         table = table[table.groupby("kind").cumcount() < table["kind"].value_counts().min()]
     return table.sort_values("id", ignore_index=True)

@@ -46,6 +46,12 @@ def test_matched_only_answers_told_in_both_ways_are_kept_as_many_of_each():
     assert (found["question"].tolist(), found["answer"].tolist(), sorted(found["label"])) == ([1, 1], ["a", "a"], [False, True])
 
 
+def test_matched_by_grade_right_and_wrong_answers_are_kept_that_were_told_in_both_ways():
+    rows = heard((1, "a", True, True), (1, "b", True, False), (1, "c", False, True), (1, "d", False, False), (2, "a", True, True))
+    assert unpaired(rows, Options(match="grade", balance=False))["answer"].tolist() == ["a", "b", "c", "d"]
+    assert unpaired(rows, Options(match="answer", balance=False)).empty
+
+
 def test_the_rarer_label_weighs_more_until_both_have_the_same_say():
     assert label_weights(Config(), [True, False, False, False]) == (3.0, 1.0)
     assert label_weights(Config(desirable_weight=2.0, undesirable_weight=0.5), [True]) == (2.0, 0.5)

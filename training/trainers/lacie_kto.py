@@ -11,7 +11,7 @@ the two compare. What a reader could get wrong:
    each has half of the say.
 2. Its reference point is estimated within a batch, from answers put to their neighbours' questions: a batch is at least two.
 3. `train.jsonl` has every judged answer; which are learned from, and which are desirable, is `training.preferences.unpaired`'s rule. See there for
-   `match=answer`, which KTO needs as much as DPO does.
+   `match`, which KTO needs as much as DPO does.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from training.preferences import MATCHED
 from training.trainers.base import Stopping, main
 from training.trainers.config import ConfigError, from_dict
 from training.trainers.folder import Folder
@@ -38,7 +39,8 @@ class Config:
     threshold: str = "median"
     "From which probability on an answer counts as accepted: median, verdict (the listener's own decision; people's) or a number."
     match: str = "any"
-    "answer: only answers told in desirable and undesirable tones, as many of one as of the other. See `training.preferences.unpaired`."
+    """answer: only answers told in desirable and undesirable tones, as many of one as of the other; grade: the same of right and of wrong answers.
+    See `training.preferences.unpaired`."""
     balance: bool = True
     "As many of each of the four cases: right or wrong, accepted or rejected."
     learning_rate: float = 5e-4
@@ -81,8 +83,8 @@ class Config:
             raise ConfigError(f"batch_size={self.batch_size}: KTO compares an answer with its batch's others; give at least 2.")
         if (self.desirable_weight == 0) != (self.undesirable_weight == 0) or min(self.desirable_weight, self.undesirable_weight) < 0:
             raise ConfigError("desirable_weight and undesirable_weight: give both, above 0, or neither.")
-        if self.match not in ("any", "answer"):
-            raise ConfigError(f"match={self.match}: give any or answer.")
+        if self.match not in MATCHED:
+            raise ConfigError(f"match={self.match}: give {', '.join(MATCHED)}.")
         if self.threshold not in ("median", "verdict"):
             _check_number(self.threshold)
 
@@ -99,7 +101,7 @@ def _check_number(text: str) -> None:
 PRESETS: dict[str, dict[str, Any]] = {
     "lacie-mistral-7b": {},
     "bundled": {
-        # As LACIE's: the same answer in two tones, an adapter on every layer, a higher rate, and the likelihood of what is desirable.
+        # As LACIE's was: the same answer in two tones, an adapter on every layer, a higher rate, and the likelihood of what is desirable.
         "threshold": "0.66",
         "match": "answer",
         "learning_rate": 1e-3,
