@@ -3,10 +3,10 @@
     python -m training.trainers.truthful FOLDER
 
 (arXiv 2405.21028, section 4, "truthful-only".) What differs is in the pairs (`training.preferences`, rule `truthful`) and, on the bundled
-speaker, when to stop. The paper keeps the checkpoint with the best listener F1, and its code accepts every answer of this baseline there: that is
-the checkpoint which is right most often. On the bundled speaker it is an early one (docs/log.md), so the preset has fewer steps than LACIE's; and it
-learns from wrong answers whole, since they are all that it presses down. For
-other models LACIE's numbers stay; the paper's script for its largest model trains this baseline for 150 steps.
+speaker, when to stop and how much the SFT term weighs. The paper keeps the checkpoint with the best listener F1, and its code accepts every
+answer of this baseline there: that is the checkpoint which is right most often. On the bundled speaker it is an early one (docs/log.md), so the
+preset has fewer steps than LACIE's; and it learns from wrong answers whole, since they are all that it presses down. For other models LACIE's
+numbers stay; the paper's script for its largest model trains this baseline for 150 steps.
 """
 
 from __future__ import annotations
