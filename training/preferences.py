@@ -81,9 +81,11 @@ def _check(options: Options) -> None:
 
 
 def check_types(rule: str, options: Options) -> None:
-    """Raises PairError for an unknown rule, or for pair types that the rule does not have."""
+    """Raises PairError for an unknown rule, or for pair types or a match that the rule does not have."""
     if rule not in TYPES:
         raise PairError(f"Unknown rule {rule!r}. Choose one of: {', '.join(TYPES)}.")
+    if rule == "truthful" and options.match != "any":
+        raise PairError(f"The rule truthful pairs a right answer with a wrong one, which match={options.match} leaves out. Use match=any.")
     unknown = [name for name in options.only_types if name not in TYPES[rule]]
     if unknown:
         raise PairError(f"The rule {rule} has no pair type {unknown[0]!r}. Choose from: {', '.join(TYPES[rule])}.")

@@ -62,6 +62,8 @@ def test_pairs_of_one_grade_are_both_right_or_both_wrong_whatever_their_answers(
     pairs = candidates(frame, "lacie", Options(match="grade"))
     assert list(zip(pairs["chosen"], pairs["rejected"], pairs["pair_type"], strict=True)) == [(0, 1, "CA>C~A"), (3, 2, "~C~A>~CA")]
     assert candidates(frame, "truthful", Options(match="grade")).empty
+    with pytest.raises(PairError, match="Use match=any"):
+        check_types("truthful", Options(match="grade"))
 
 
 def test_the_truthful_rule_does_not_listen():
